@@ -1,0 +1,460 @@
+//! [`Carry`]: drives one [`Exchange`]: asks both sides what happened, tells the machine, does what it says. The
+//! only loop of its kind; which protocols meet in it is decided by two enums. It refuses to decide anything.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use eg_core::exchange::{
+    Action, Connection as History, Down, Exchange, Input, Plan, Question, Record, RequestFacts, Side, Stage,
+    Up, Verdict,
+};
+use eg_core::headers;
+use eg_core::ledger::InFlight;
+use eg_core::pick::{Tried, pick};
+use eg_core::snapshot::{Endpoint, Route};
+use eg_core::time::Moment;
+use eg_wire::head::{BodyLength, Method, RequestHead, ResponseHead};
+
+use crate::connection::{Connection, Served};
+use crate::downstream::Downstream;
+use crate::forward;
+use crate::h1::up::Origin;
+use crate::h1::wire::WINDOW;
+use crate::record::Line;
+use crate::stream::Stream;
+use crate::timer::Timer;
+use crate::upstream;
+
+/// Endpoints tried while none can be connected to.
+const CONNECT_ATTEMPTS: u8 = 3;
+/// Turns of the loop before other connections get theirs.
+const TURNS: u32 = 64;
+
+type Connecting = Pin<Box<dyn Future<Output = io::Result<Stream>>>>;
+
+/// The endpoint's side.
+enum Upstream {
+    None,
+    Connecting(Connecting),
+    Live(Box<Origin>),
+}
+
+/// How an exchange begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Start {
+    /// With a request.
+    Head(BodyLength),
+    /// With something that is none, to be answered with this status.
+    Malformed(u16),
+}
+
+/// What is left when an exchange is over.
+pub(crate) struct Finished {
+    pub(crate) record: Record,
+    /// The request was read to its end.
+    pub(crate) request_complete: bool,
+}
+
+pub(crate) struct Carry<'a> {
+    conn: &'a Connection,
+    served: Rc<Served>,
+    down: Downstream<'a>,
+    request: &'a mut RequestHead,
+    timer: &'a mut Timer,
+    upstream: Upstream,
+    exchange: Exchange,
+    response: ResponseHead,
+    response_body: BodyLength,
+    request_body: BodyLength,
+    route: Option<Arc<Route>>,
+    endpoint: Option<Arc<Endpoint>>,
+    in_flight: Option<InFlight>,
+    tried: Tried,
+    request_id: [u8; 32],
+    down_grant: u32,
+    up_grant: u32,
+    /// The request's fields are as the endpoint shall see them.
+    prepared: bool,
+    /// Trailers are to be written at the end: to the endpoint, to the client.
+    trailers_up: bool,
+    trailers_down: bool,
+    tunnel: bool,
+    done: bool,
+    now: Moment,
+}
+
+impl<'a> Carry<'a> {
+    pub(crate) fn new(
+        conn: &'a Connection,
+        down: Downstream<'a>,
+        request: &'a mut RequestHead,
+        timer: &'a mut Timer,
+        start: Start,
+    ) -> Self {
+        let now = conn.worker.now();
+        let served = conn.served();
+        let (credit, abilities) = (down.first_credit(), down.abilities(request.version));
+        let mut exchange = Exchange::new(abilities, credit, served.listener.timeouts.body_idle, now);
+        if conn.is_leaving() {
+            exchange.handle(Input::Draining, now);
+        }
+        let (input, request_body) = match start {
+            Start::Malformed(status) => (Down::Malformed(status), BodyLength::Empty),
+            Start::Head(body) => (Down::Head(facts(request, body, &down)), body),
+        };
+        exchange.handle(Input::Down(input), now);
+        Self {
+            conn,
+            served,
+            down,
+            request,
+            timer,
+            upstream: Upstream::None,
+            exchange,
+            response: ResponseHead::default(),
+            response_body: BodyLength::Empty,
+            request_body,
+            route: None,
+            endpoint: None,
+            in_flight: None,
+            tried: Tried::default(),
+            request_id: conn.worker.next_request_id(),
+            down_grant: 0,
+            up_grant: 0,
+            prepared: false,
+            trailers_up: false,
+            trailers_down: false,
+            tunnel: false,
+            done: false,
+            now,
+        }
+    }
+
+    /// Runs the exchange to its end and leaves its record.
+    pub(crate) async fn run(mut self) -> Finished {
+        std::future::poll_fn(|cx| self.poll(cx)).await;
+        if self.tunnel {
+            self.relay().await;
+        }
+        self.leave()
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.now = self.conn.worker.now();
+        for _ in 0..TURNS {
+            self.act();
+            if self.done || self.tunnel {
+                return Poll::Ready(());
+            }
+            let moved = self.poll_upstream(cx) | self.poll_downstream(cx);
+            if moved {
+                continue;
+            }
+            let Some(deadline) = self.exchange.deadline() else { return Poll::Pending };
+            match self.timer.poll(cx, &self.conn.worker.shared.clock, deadline, self.now) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(()) => {
+                    self.now = self.conn.worker.now();
+                    self.exchange.handle_timeout(self.now);
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.exchange.handle(input, self.now);
+    }
+
+    // --- events ----------------------------------------------------------------------------------------
+
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.upstream {
+            Upstream::None => false,
+            Upstream::Connecting(connecting) => match connecting.as_mut().poll(cx) {
+                Poll::Pending => false,
+                Poll::Ready(result) => {
+                    self.connected(result);
+                    true
+                }
+            },
+            Upstream::Live(origin) => {
+                let credit = origin.poll_flush(cx);
+                if let Some(event) = credit {
+                    self.exchange.handle(Input::Up(event), self.now);
+                }
+                match origin.poll(cx, self.up_grant, &mut self.response) {
+                    Poll::Pending => credit.is_some(),
+                    Poll::Ready(event) => {
+                        self.heard(event);
+                        true
+                    }
+                }
+            }
+        }
+    }
+
+    fn connected(&mut self, result: io::Result<Stream>) {
+        match (result, &self.endpoint) {
+            (Ok(stream), Some(endpoint)) => {
+                self.conn.worker.counters.upstream_connects.add(1);
+                self.upstream = Upstream::Live(Box::new(Origin::new(endpoint.id, stream)));
+                self.tell(Input::Up(Up::Connected { connection: History::Fresh, credit: WINDOW }));
+            }
+            (Err(_), Some(endpoint)) => {
+                endpoint.state.failed();
+                self.tried.add(endpoint.id);
+                self.upstream = Upstream::None;
+                self.tell(Input::Up(Up::Failed { stage: Stage::Connect, wrote: false }));
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn heard(&mut self, event: Up) {
+        match event {
+            Up::Head(facts) => self.response_body = facts.body,
+            Up::Data(n) => self.up_grant -= n,
+            Up::Failed { .. } => {
+                if let Some(endpoint) = &self.endpoint {
+                    endpoint.state.failed();
+                }
+            }
+            _ => {}
+        }
+        self.tell(Input::Up(event));
+    }
+
+    fn poll_downstream(&mut self, cx: &mut Context<'_>) -> bool {
+        let flushed = self.down.poll_flush(cx);
+        if let Some(event) = flushed {
+            self.tell(Input::Down(event));
+            if self.exchange.is_done() {
+                return true;
+            }
+        }
+        match self.down.poll(cx, self.down_grant) {
+            Poll::Pending => flushed.is_some(),
+            Poll::Ready(event) => {
+                let event = self.within_limit(event);
+                if let Down::Data(n) = event {
+                    self.down_grant -= n;
+                }
+                self.tell(Input::Down(event));
+                true
+            }
+        }
+    }
+
+    /// A body whose length was not told may still turn out to be too long.
+    fn within_limit(&self, event: Down) -> Down {
+        match (event, self.served.listener.limits.request_body) {
+            (Down::Data(n), Some(limit)) if self.exchange.record().request_bytes + u64::from(n) > limit => {
+                Down::Malformed(413)
+            }
+            _ => event,
+        }
+    }
+
+    // --- actions ---------------------------------------------------------------------------------------
+
+    fn act(&mut self) {
+        while let Some(action) = self.exchange.poll_action() {
+            match action {
+                Action::Ask(question) => self.answer(question),
+                Action::Connect { fresh } => self.connect(fresh),
+                Action::UpHead
+                | Action::UpData(_)
+                | Action::UpTrailers
+                | Action::UpEnd
+                | Action::UpReset
+                | Action::UpRelease => self.act_up(action),
+                Action::Grant(Side::Down, n) => self.down_grant += n,
+                Action::Grant(Side::Up, n) => self.up_grant += n,
+                Action::Discard(Side::Down, n) => self.down.consume(n),
+                Action::Discard(Side::Up, n) => {
+                    if let Upstream::Live(origin) = &mut self.upstream {
+                        origin.wire.consume(n);
+                    }
+                }
+                Action::Tunnel => self.tunnel = true,
+                Action::Done => self.done = true,
+                _ => self.act_down(action),
+            }
+        }
+    }
+
+    fn act_up(&mut self, action: Action) {
+        let Upstream::Live(origin) = &mut self.upstream else {
+            if action == Action::UpReset {
+                self.abandon();
+            }
+            return;
+        };
+        match action {
+            Action::UpHead => {
+                if !self.prepared {
+                    self.prepared = true;
+                    forward::prepare(self.conn, &self.served.listener, self.request, &self.request_id);
+                }
+                origin.write_head(self.request, self.request_body);
+            }
+            Action::UpData(n) => {
+                origin.write_data(self.down.piece(n), n);
+                self.down.consume(n);
+            }
+            Action::UpTrailers => self.trailers_up = true,
+            Action::UpEnd => origin.write_end(self.trailers_up.then(|| self.down.trailers())),
+            Action::UpRelease => self.release(),
+            _ => self.abandon(),
+        }
+    }
+
+    fn act_down(&mut self, action: Action) {
+        match action {
+            Action::DownInfo => {
+                headers::to_downstream(&mut self.response, false);
+                self.down.write_info(&self.response);
+            }
+            Action::DownHead { last } => {
+                headers::to_downstream(&mut self.response, self.served.listener.headers.via);
+                self.down.write_head(&self.response, self.response_body, last);
+            }
+            Action::DownReply { status, last } => self.down.write_reply(status, last),
+            Action::DownData(n) => {
+                if let Upstream::Live(origin) = &mut self.upstream {
+                    self.down.write_data(origin.wire.piece(n), n);
+                    origin.wire.consume(n);
+                }
+            }
+            Action::DownTrailers => self.trailers_down = true,
+            Action::DownEnd => {
+                let trailers = match &self.upstream {
+                    Upstream::Live(origin) if self.trailers_down => Some(&origin.wire.trailers),
+                    _ => None,
+                };
+                self.down.write_end(trailers);
+            }
+            Action::DownReset => self.down.reset(),
+            _ => {}
+        }
+    }
+
+    fn answer(&mut self, question: Question) {
+        let verdict = match question {
+            Question::Route => self.route(),
+            Question::Hook => Verdict::Proceed,
+            Question::Pick => self.pick(),
+        };
+        self.tell(Input::Verdict(verdict));
+    }
+
+    fn route(&mut self) -> Verdict {
+        match forward::route(&self.conn.worker, &self.served.listener, self.request) {
+            Err(status) => Verdict::Reply(status),
+            Ok(route) => {
+                let plan = Plan {
+                    hooks: false,
+                    connect_attempts: CONNECT_ATTEMPTS,
+                    connect: route.pool.timeouts.connect,
+                    first_byte: route.timeouts.first_byte,
+                    request: route.timeouts.request,
+                };
+                self.route = Some(route);
+                Verdict::Route(plan)
+            }
+        }
+    }
+
+    fn pick(&mut self) -> Verdict {
+        let Some(route) = &self.route else { return Verdict::Reply(404) };
+        let picked = self
+            .conn
+            .worker
+            .with_cursor(&route.pool, |cursor| pick(&route.pool, cursor, &self.tried).cloned());
+        match picked {
+            None => Verdict::Reply(503),
+            Some(endpoint) => {
+                self.in_flight = Some(endpoint.state.begin());
+                self.endpoint = Some(endpoint);
+                Verdict::Endpoint
+            }
+        }
+    }
+
+    fn connect(&mut self, fresh: bool) {
+        (self.down_grant, self.up_grant) = (0, 0);
+        let Some(endpoint) = &self.endpoint else { return };
+        let pooled = if fresh { None } else { self.conn.worker.take_idle(endpoint.id) };
+        if let Some(origin) = pooled {
+            self.conn.worker.counters.upstream_reuses.add(1);
+            self.upstream = Upstream::Live(origin);
+            self.tell(Input::Up(Up::Connected { connection: History::Reused, credit: WINDOW }));
+        } else {
+            let endpoint = endpoint.clone();
+            self.upstream =
+                Upstream::Connecting(Box::pin(async move { upstream::connect(&endpoint.address).await }));
+        }
+    }
+
+    /// Closes what is there of the attempt.
+    fn abandon(&mut self) {
+        if let (Upstream::Connecting(_), Some(endpoint)) = (&self.upstream, &self.endpoint) {
+            endpoint.state.failed();
+            self.tried.add(endpoint.id);
+        }
+        self.upstream = Upstream::None;
+    }
+
+    fn release(&mut self) {
+        if let (Upstream::Live(origin), Some(route)) =
+            (std::mem::replace(&mut self.upstream, Upstream::None), &self.route)
+            && origin.is_reusable()
+        {
+            self.conn.worker.keep_idle(origin, self.now + route.pool.timeouts.keepalive);
+        }
+    }
+
+    /// Carries the bytes of an upgraded connection until both sides have ended.
+    async fn relay(&mut self) {
+        let (Downstream::H1(client), Upstream::Live(origin)) = (&mut self.down, &mut self.upstream) else {
+            return;
+        };
+        let idle = self.served.listener.timeouts.idle;
+        let (up, down) =
+            crate::relay::run(self.conn, &mut client.wire, &mut origin.wire, self.timer, idle).await;
+        self.now = self.conn.worker.now();
+        self.tell(Input::TunnelEnded { up, down });
+        self.act();
+    }
+
+    fn leave(self) -> Finished {
+        let record = *self.exchange.record();
+        self.served.counters.count(self.request.version, &record);
+        self.conn.worker.log(&Line {
+            listener: &self.served.listener.name,
+            client: self.conn.client,
+            record: &record,
+            request: self.request,
+            request_id: &self.request_id,
+            route: self.route.as_deref(),
+            endpoint: self.endpoint.as_deref(),
+        });
+        Finished { record, request_complete: self.exchange.request_complete() }
+    }
+}
+
+fn facts(request: &RequestHead, body: BodyLength, down: &Downstream<'_>) -> RequestFacts {
+    RequestFacts {
+        body,
+        idempotent: request.method.is_idempotent(),
+        upgrade: matches!(down, Downstream::H1(_))
+            && request.method == Method::Get
+            && forward::wants_upgrade(request),
+    }
+}

@@ -1,0 +1,201 @@
+//! [`Client`]: an HTTP/1 connection from a client, one request after the other.
+
+use std::task::{Context, Poll, ready};
+
+use eg_core::exchange::Down;
+use eg_wire::fields::FieldList;
+use eg_wire::h1::{
+    HeadError, HeadLimits, Parsed, ResponseFraming, keep_alive, parse_request, reason_phrase, write_response,
+};
+use eg_wire::head::{BodyLength, Method, RequestHead, ResponseHead, Version};
+
+use crate::buffer::Piece;
+use crate::h1::wire::{Body, BodyError, Wire};
+use crate::stream::Stream;
+
+/// What came instead of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum NoRequest {
+    /// The client ended the connection between requests, or broke it.
+    Gone,
+    /// The head is not one that can be served.
+    Malformed(HeadError),
+}
+
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) wire: Wire,
+    limits: HeadLimits,
+    seen: usize,
+    method: Method,
+    version: Version,
+    /// Another request may follow the present one.
+    keeps: bool,
+    /// The response was written to its end; the socket may not have it all.
+    finishing: bool,
+}
+
+impl Client {
+    pub(crate) fn new(stream: Stream, limits: HeadLimits) -> Self {
+        Self {
+            wire: Wire::new(stream),
+            limits,
+            seen: 0,
+            method: Method::Other,
+            version: Version::H11,
+            keeps: true,
+            finishing: false,
+        }
+    }
+
+    /// Whether another request may follow.
+    pub(crate) fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    // --- request ---------------------------------------------------------------------------------------
+
+    /// Ready when the first byte of a request is there, or the client has left.
+    pub(crate) fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NoRequest>> {
+        while self.wire.input.is_empty() {
+            match ready!(self.wire.poll_fill(cx)) {
+                Ok(0) | Err(_) => return Poll::Ready(Err(NoRequest::Gone)),
+                Ok(_) => {}
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready with a whole head in `head`.
+    pub(crate) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &mut RequestHead,
+    ) -> Poll<Result<BodyLength, NoRequest>> {
+        loop {
+            match self.parse(head) {
+                Ok(Some(body)) => return Poll::Ready(Ok(body)),
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Err(NoRequest::Malformed(error))),
+            }
+            match ready!(self.wire.poll_fill(cx)) {
+                Ok(0) | Err(_) => return Poll::Ready(Err(NoRequest::Gone)),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    fn parse(&mut self, head: &mut RequestHead) -> Result<Option<BodyLength>, HeadError> {
+        let input = self.wire.input.as_slice();
+        head.clear();
+        let Parsed::Complete { consumed } = parse_request(input, self.seen, &self.limits, head)? else {
+            self.seen = input.len();
+            return Ok(None);
+        };
+        self.seen = 0;
+        self.wire.input.consume(consumed);
+        let body = eg_wire::h1::request_body(head)?;
+        self.method = head.method;
+        self.version = head.version;
+        self.keeps = keep_alive(head.version, &head.fields);
+        self.finishing = false;
+        self.wire.expect_body(body);
+        Ok(Some(body))
+    }
+
+    /// The next event of the request's body, with at most `grant` bytes; after its end, whether the client broke.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, grant: u32) -> Poll<Down> {
+        if self.wire.reads_body() {
+            return match ready!(self.wire.poll_body(cx, grant, &self.limits)) {
+                Ok(Body::Blocked) => Poll::Pending,
+                Ok(Body::Data(n)) => Poll::Ready(Down::Data(n)),
+                Ok(Body::Trailers) => Poll::Ready(Down::Trailers),
+                Ok(Body::End) => Poll::Ready(Down::End),
+                Err(BodyError::Io) => Poll::Ready(Down::Reset),
+                Err(BodyError::Malformed(error)) => Poll::Ready(Down::Malformed(error.status())),
+            };
+        }
+        // What comes now is the next request. One read of it is enough to notice a client that broke, and
+        // leaves the rest to the socket.
+        if self.wire.input.is_empty() && !self.wire.ended && ready!(self.wire.poll_fill(cx)).is_err() {
+            return Poll::Ready(Down::Reset);
+        }
+        Poll::Pending
+    }
+
+    // --- response --------------------------------------------------------------------------------------
+
+    pub(crate) fn write_info(&mut self, head: &ResponseHead) {
+        let framing = ResponseFraming { close: false, keep_alive: false, head_only: false };
+        write_response(head, BodyLength::Empty, framing, self.wire.output.tail());
+    }
+
+    pub(crate) fn write_head(&mut self, head: &ResponseHead, body: BodyLength, last: bool) {
+        let body = match body {
+            BodyLength::Streamed | BodyLength::UntilClose if self.version == Version::H10 => {
+                BodyLength::UntilClose
+            }
+            BodyLength::UntilClose => BodyLength::Streamed,
+            known => known,
+        };
+        self.keeps &= !last && body != BodyLength::UntilClose;
+        let switching = head.status == 101;
+        let framing = ResponseFraming {
+            close: !self.keeps && !switching,
+            keep_alive: self.keeps && self.version == Version::H10,
+            head_only: self.method == Method::Head || head.status == 304,
+        };
+        write_response(head, body, framing, self.wire.output.tail());
+        self.wire.begin_body(body);
+        self.finishing = body == BodyLength::Empty && !switching;
+    }
+
+    /// Writes a whole response of our own.
+    pub(crate) fn write_reply(&mut self, status: u16, last: bool) {
+        let text = format!("{status} {}\n", reason_phrase(status));
+        let mut head = ResponseHead { status, version: Version::H11, ..ResponseHead::default() };
+        head.fields.push(b"content-type", b"text/plain; charset=utf-8");
+        let body = if self.method == Method::Head {
+            head.fields.push(b"content-length", text.len().to_string().as_bytes());
+            BodyLength::Empty
+        } else {
+            BodyLength::Exact(text.len() as u64)
+        };
+        self.write_head(&head, body, last);
+        if body != BodyLength::Empty {
+            self.wire.output.push(Piece::Part(text.as_bytes()));
+            self.wire.begin_body(BodyLength::Empty);
+        }
+        self.finishing = true;
+    }
+
+    pub(crate) fn write_end(&mut self, trailers: Option<&FieldList>) {
+        self.keeps &= self.wire.write_end(trailers);
+        self.finishing = true;
+    }
+
+    /// The response cannot be completed. A length or chunks that end short tell the client; where only the close
+    /// says that the body is over, it must not look like one (RFC 9112, 8).
+    pub(crate) fn reset(&mut self) {
+        self.keeps = false;
+        if self.wire.ends_by_close() {
+            self.wire.stream.reset_on_close();
+        }
+    }
+
+    /// Sends what waits; tells the credit that this returns, and once that everything has left.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Option<Down> {
+        if self.wire.output.is_empty() && !self.finishing {
+            return None;
+        }
+        match self.wire.poll_flush(cx) {
+            Ok(flushed) if flushed.credit > 0 => Some(Down::Credit(flushed.credit)),
+            Ok(flushed) if flushed.all && self.finishing => {
+                self.finishing = false;
+                Some(Down::Sent)
+            }
+            Ok(_) => None,
+            Err(_) => Some(Down::Reset),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The path of a connection: it enters the register, is named by its first bytes, and has its requests carried
+//! one after the other until one side has had enough.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use eg_core::exchange::Ending;
+use eg_core::time::Moment;
+use eg_wire::h1::HeadLimits;
+use eg_wire::head::{BodyLength, RequestHead};
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+
+use crate::carry::{Carry, Finished, Start};
+use crate::connection::Connection;
+use crate::downstream::Downstream;
+use crate::h1::down::{Client, NoRequest};
+use crate::h2;
+use crate::stream::Stream;
+use crate::timer::Timer;
+use crate::worker::Worker;
+
+/// What every HTTP/2 client says first (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long a client that is told to go may keep us reading, and how much of it.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// Serves one connection to its end.
+pub(crate) async fn connection(
+    worker: &Rc<Worker>,
+    address: &Rc<str>,
+    stream: TcpStream,
+    client: SocketAddr,
+    port: u16,
+) {
+    let Some(conn) = Connection::enter(worker, address, client, port) else { return };
+    let served = conn.served();
+    let limits = HeadLimits {
+        bytes: served.listener.limits.request_header as usize,
+        fields: usize::from(served.listener.limits.headers),
+    };
+    let mut client = Client::new(Stream::Tcp(stream), limits);
+    let mut timer = Timer::default();
+    match detect(&conn, &mut client, &mut timer).await {
+        Detected::Nothing => {}
+        Detected::H1 => http1(&conn, client, timer).await,
+        Detected::H2 => h2::front::serve(Rc::new(conn), client.wire, timer).await,
+    }
+}
+
+enum Detected {
+    Nothing,
+    H1,
+    H2,
+}
+
+/// Waits for enough bytes to tell HTTP/2 with prior knowledge from HTTP/1.
+async fn detect(conn: &Connection, client: &mut Client, timer: &mut Timer) -> Detected {
+    let listener = conn.served().listener.clone();
+    let opened = conn.worker.now();
+    std::future::poll_fn(|cx| {
+        loop {
+            let bytes = client.wire.input.as_slice();
+            if listener.h2 && bytes.len() >= PREFACE.len() && bytes.starts_with(PREFACE) {
+                return Poll::Ready(Detected::H2);
+            }
+            let undecided = bytes.is_empty() || (listener.h2 && PREFACE.starts_with(bytes));
+            if !undecided {
+                return Poll::Ready(Detected::H1);
+            }
+            let limit = if bytes.is_empty() { listener.timeouts.idle } else { listener.timeouts.header };
+            match client.wire.poll_fill(cx) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Detected::Nothing),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Pending if conn.watch(cx) => return Poll::Ready(Detected::Nothing),
+                Poll::Pending => {
+                    return poll_until(conn, timer, opened + limit, cx).map(|()| Detected::Nothing);
+                }
+            }
+        }
+    })
+    .await
+}
+
+/// Serves requests until the connection is not to be used again.
+async fn http1(conn: &Connection, mut client: Client, mut timer: Timer) {
+    let mut request = RequestHead::default();
+    loop {
+        let Some(start) = next_request(conn, &mut client, &mut request, &mut timer).await else { return };
+        let carry = Carry::new(conn, Downstream::H1(&mut client), &mut request, &mut timer, start);
+        let finished = Box::pin(carry.run()).await;
+        if !may_follow(&client, &finished) {
+            if !matches!(finished.record.ending, Ending::Tunnelled | Ending::ClientGone) {
+                linger(conn, &mut client, &mut timer).await;
+            }
+            return;
+        }
+    }
+}
+
+/// Waits for the next request and reads its head. None: there is none, and nothing to be said about it.
+async fn next_request(
+    conn: &Connection,
+    client: &mut Client,
+    request: &mut RequestHead,
+    timer: &mut Timer,
+) -> Option<Start> {
+    let timeouts = conn.served().listener.timeouts;
+    let idle_since = conn.worker.now();
+    let begun = std::future::poll_fn(|cx| match client.poll_begin(cx) {
+        Poll::Ready(result) => Poll::Ready(result.is_ok()),
+        Poll::Pending if conn.watch(cx) => Poll::Ready(false),
+        Poll::Pending => {
+            client.wire.release();
+            request.fields.release();
+            poll_until(conn, timer, idle_since + timeouts.idle, cx).map(|()| false)
+        }
+    });
+    if !begun.await {
+        return None;
+    }
+    let began = conn.worker.now();
+    std::future::poll_fn(|cx| match client.poll_head(cx, request) {
+        Poll::Ready(result) => Poll::Ready(start(conn, request, result)),
+        Poll::Pending => {
+            poll_until(conn, timer, began + timeouts.header, cx).map(|()| Some(Start::Malformed(408)))
+        }
+    })
+    .await
+}
+
+fn start(conn: &Connection, request: &RequestHead, head: Result<BodyLength, NoRequest>) -> Option<Start> {
+    crate::faults::provoke(request);
+    let listener = &conn.served().listener;
+    match head {
+        Err(NoRequest::Gone) => None,
+        Err(NoRequest::Malformed(error)) => Some(Start::Malformed(error.status())),
+        Ok(_) if !listener.h1 => Some(Start::Malformed(505)),
+        Ok(BodyLength::Exact(n)) if listener.limits.request_body.is_some_and(|limit| n > limit) => {
+            Some(Start::Malformed(413))
+        }
+        Ok(body) => Some(Start::Head(body)),
+    }
+}
+
+/// Whether the bytes after this request are another one, and wanted.
+fn may_follow(client: &Client, finished: &Finished) -> bool {
+    client.keeps()
+        && finished.request_complete
+        && matches!(
+            finished.record.ending,
+            Ending::Complete
+                | Ending::Replied
+                | Ending::ConnectFailed
+                | Ending::ConnectTimeout
+                | Ending::UpstreamGone
+                | Ending::UpstreamMalformed
+                | Ending::UpstreamTimeout
+                | Ending::RequestTimeout
+        )
+}
+
+/// Ends our side and reads on for a while, so that the kernel does not reset the connection before the client has
+/// read our last words (RFC 9112, 9.6).
+async fn linger(conn: &Connection, client: &mut Client, timer: &mut Timer) {
+    let until = conn.worker.now() + LINGER;
+    let mut left = LINGER_BYTES;
+    std::future::poll_fn(|cx| {
+        // A client that is gone needs no farewell.
+        let _ = std::pin::Pin::new(&mut client.wire.stream).poll_shutdown(cx);
+        loop {
+            client.wire.input.consume(usize::MAX);
+            match client.wire.poll_fill(cx) {
+                Poll::Ready(Ok(n)) if n > 0 && n <= left => left -= n,
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return poll_until(conn, timer, until, cx),
+            }
+        }
+    })
+    .await;
+}
+
+/// Ready once a moment has passed; until then the task will be woken.
+pub(crate) fn poll_until(conn: &Connection, timer: &mut Timer, at: Moment, cx: &mut Context<'_>) -> Poll<()> {
+    let clock = &conn.worker.shared.clock;
+    loop {
+        ready!(timer.poll(cx, clock, at, clock.now()));
+        if clock.now() >= at {
+            return Poll::Ready(());
+        }
+    }
+}

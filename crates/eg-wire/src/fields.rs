@@ -1,0 +1,247 @@
+//! [`FieldList`]: the fields of one message, in the order and the case they came in, edited by overlay.
+//!
+//! All text of a message lives in one byte block that is filled once and then only appended to: reading a
+//! head costs one copy, removing a field flips a flag, adding one appends. The block is reused for the
+//! next message of the connection. The list refuses to interpret values; framing does that.
+
+/// A piece of text inside the block of one [`FieldList`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    /// Number of bytes.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there is no text.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.len == 0
+    }
+}
+
+macro_rules! field_ids {
+    ($($(#[$doc:meta])* $id:ident = $name:literal,)*) => {
+        /// Fields that the gateway itself looks at, recognised once when a field enters the list.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(missing_docs, reason = "each variant is the field of that name")]
+        pub enum FieldId {
+            /// Any field without a variant of its own.
+            Other,
+            $($(#[$doc])* $id,)*
+        }
+
+        impl FieldId {
+            /// The canonical lower-case name; empty for [`FieldId::Other`].
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    Self::Other => "",
+                    $(Self::$id => $name,)*
+                }
+            }
+
+            /// Recognises a name in any case.
+            #[must_use]
+            pub fn of(name: &[u8]) -> Self {
+                $(if name.len() == $name.len() && name.eq_ignore_ascii_case($name.as_bytes()) {
+                    return Self::$id;
+                })*
+                Self::Other
+            }
+        }
+    };
+}
+
+field_ids! {
+    Te = "te",
+    Via = "via",
+    Host = "host",
+    Expect = "expect",
+    Trailer = "trailer",
+    Upgrade = "upgrade",
+    Forwarded = "forwarded",
+    Connection = "connection",
+    KeepAlive = "keep-alive",
+    ContentLength = "content-length",
+    ProxyConnection = "proxy-connection",
+    TransferEncoding = "transfer-encoding",
+    XForwardedFor = "x-forwarded-for",
+    XForwardedHost = "x-forwarded-host",
+    XForwardedPort = "x-forwarded-port",
+    XForwardedProto = "x-forwarded-proto",
+    Http2Settings = "http2-settings",
+    Cookie = "cookie",
+    UserAgent = "user-agent",
+    Referer = "referer",
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    id: FieldId,
+    live: bool,
+    name: Span,
+    value: Span,
+}
+
+/// One field as seen by a reader of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// Which well-known field this is.
+    pub id: FieldId,
+    /// Name, in the case it came in.
+    pub name: &'a [u8],
+    /// Value, without surrounding whitespace.
+    pub value: &'a [u8],
+}
+
+/// The fields of one message. See the module's text for its shape and cost.
+#[derive(Debug, Clone, Default)]
+pub struct FieldList {
+    block: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+impl FieldList {
+    /// An empty list that has allocated nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets all fields and text, keeps the memory.
+    pub fn clear(&mut self) {
+        self.block.clear();
+        self.entries.clear();
+    }
+
+    /// Gives the memory back.
+    pub fn release(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Number of fields that have not been removed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.live).count()
+    }
+
+    /// Whether no field is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.entries.iter().any(|entry| entry.live)
+    }
+
+    /// The fields in order, removed ones skipped.
+    pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
+        self.entries.iter().filter(|entry| entry.live).map(|entry| self.view(entry))
+    }
+
+    /// Values of a well-known field, in order.
+    pub fn values(&self, id: FieldId) -> impl Iterator<Item = &[u8]> {
+        self.entries
+            .iter()
+            .filter(move |entry| entry.live && entry.id == id)
+            .map(|entry| self.text(entry.value))
+    }
+
+    /// First value of a well-known field.
+    #[must_use]
+    pub fn get(&self, id: FieldId) -> Option<&[u8]> {
+        self.values(id).next()
+    }
+
+    /// Where the first value of a well-known field stands.
+    #[must_use]
+    pub fn span_of(&self, id: FieldId) -> Option<Span> {
+        self.entries.iter().find(|entry| entry.live && entry.id == id).map(|entry| entry.value)
+    }
+
+    /// First value of a field by its name, in any case.
+    #[must_use]
+    pub fn get_named(&self, name: &[u8]) -> Option<&[u8]> {
+        self.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+    }
+
+    /// Whether a well-known field is present.
+    #[must_use]
+    pub fn has(&self, id: FieldId) -> bool {
+        self.entries.iter().any(|entry| entry.live && entry.id == id)
+    }
+
+    /// Appends a field.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        let name_span = self.store(name);
+        let value_span = self.store(value);
+        self.push_spans(name_span, value_span);
+    }
+
+    /// Appends a field whose text is already in the block.
+    pub fn push_spans(&mut self, name: Span, value: Span) {
+        let id = FieldId::of(self.text(name));
+        self.entries.push(Entry { id, live: true, name, value });
+    }
+
+    /// Removes every occurrence of a well-known field.
+    pub fn remove(&mut self, id: FieldId) {
+        for entry in &mut self.entries {
+            if entry.id == id {
+                entry.live = false;
+            }
+        }
+    }
+
+    /// Removes every field that `gone` names.
+    pub fn remove_where(&mut self, mut gone: impl FnMut(Field<'_>) -> bool) {
+        let Self { block, entries } = self;
+        for entry in entries.iter_mut().filter(|entry| entry.live) {
+            let field =
+                Field { id: entry.id, name: slice(block, entry.name), value: slice(block, entry.value) };
+            if gone(field) {
+                entry.live = false;
+            }
+        }
+    }
+
+    /// Removes all occurrences of a name and appends one.
+    pub fn set(&mut self, name: &[u8], value: &[u8]) {
+        self.remove_where(|field| field.name.eq_ignore_ascii_case(name));
+        self.push(name, value);
+    }
+
+    /// Appends text to the block without making it a field (a method, a target, a reason phrase).
+    pub fn store(&mut self, text: &[u8]) -> Span {
+        let start = self.block.len() as u32;
+        self.block.extend_from_slice(text);
+        Span { start, len: text.len() as u32 }
+    }
+
+    /// A part of text that is already in the block, by offset inside `whole`.
+    ///
+    /// Out-of-range bounds are clamped, so that a wrong offset can only shorten text.
+    #[must_use]
+    pub fn part(&self, whole: Span, from: usize, len: usize) -> Span {
+        let from = from.min(whole.len());
+        let len = len.min(whole.len() - from);
+        Span { start: whole.start + from as u32, len: len as u32 }
+    }
+
+    /// The text of a span.
+    #[must_use]
+    pub fn text(&self, span: Span) -> &[u8] {
+        slice(&self.block, span)
+    }
+
+    fn view(&self, entry: &Entry) -> Field<'_> {
+        Field { id: entry.id, name: self.text(entry.name), value: self.text(entry.value) }
+    }
+}
+
+fn slice(block: &[u8], span: Span) -> &[u8] {
+    block.get(span.start as usize..(span.start + span.len) as usize).unwrap_or_default()
+}
