@@ -1,0 +1,83 @@
+# The one door for people and for CI: `make help` lists what there is. Recipes are short; what needs more than a few
+# lines is a script under tools/ or a program under bench/. Nothing here knows how a crate or a package is built.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Every recipe that builds takes the same lock; two at once would only wait for each other.
+.NOTPARALLEL:
+
+export CARGO_TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(shell tools/where target))
+export RUSTUP_HOME := $(or $(RUSTUP_HOME),$(shell tools/where rustup))
+
+FUZZ_SECONDS ?= 30
+BENCH_ROUNDS ?= 7
+
+ENGINE_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 'Cargo.toml')
+PYTHON_SOURCES := pyproject.toml $(shell find python -name '*.py' -o -name '*.pyi')
+PYTHON_TREES := python tests bench tools
+# The package as tests see it: the sources, and an engine with every assertion on.
+TESTING := PYTHONPATH=$(CURDIR)/build/testing .venv/bin/python
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: .venv/.package .venv/.dev ## everything: .venv with the product and the tools of its developers
+	@tools/system.sh all
+
+.PHONY: run
+run: .venv/.package ## the demo: a gateway, three upstreams, and what to try; DEMO='--port 9000' for its options
+	@exec env PYTHONUNBUFFERED=1 .venv/bin/expressgateway demo $(DEMO)
+
+.PHONY: test
+test: setup dev ## all tests, Rust and Python; ARGS='-k words' selects among the Python ones
+	cargo test --locked --quiet --profile testing --workspace --exclude eg-python
+	$(TESTING) -m pytest -rs $(ARGS)
+
+.PHONY: check
+check: setup dev ## formatting, lints, types, and the rules of the house
+	cargo fmt --all --check
+	cargo clippy --locked --quiet --profile testing --workspace --all-targets -- -D warnings
+	.venv/bin/ruff format --quiet --check $(PYTHON_TREES)
+	.venv/bin/ruff check --quiet $(PYTHON_TREES)
+	MYPYPATH=python .venv/bin/mypy --strict $(PYTHON_TREES)
+	MYPYPATH=python $(TESTING) -m mypy.stubtest expressgateway._engine
+	$(TESTING) -m pytest -q tests/guards
+
+.PHONY: dev
+dev: .venv/.dev ## build/testing: the package with an engine whose assertions are on, as tests use it
+	@tools/lay-out.sh testing
+
+.PHONY: docs
+docs: dev ## the generated pages of docs/reference
+	$(TESTING) -m expressgateway.config.reference > build/configuration.md
+	mv build/configuration.md docs/reference/configuration.md
+
+.PHONY: bench
+bench: .venv/.dev ## CPU per request and memory per connection beside peers; BENCH_ROUNDS=7
+	@tools/system.sh all
+	@tools/lay-out.sh dist
+	BENCH_ROUNDS=$(BENCH_ROUNDS) .venv/bin/python -m bench
+
+.PHONY: peers
+peers: .venv/.dev ## installs what bench compares with (root for nginx and HAProxy), and prints versions
+	@tools/system.sh all
+	@tools/peers.sh
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZ_SECONDS=30 each (nightly Rust)
+	@tools/fuzz.sh $(FUZZ_SECONDS)
+
+# Stamps: what stands is not made again until what it is made of changes.
+.venv/.package: tools/install.sh $(ENGINE_SOURCES) $(PYTHON_SOURCES)
+	@tools/system.sh build
+	@tools/install.sh package
+	@touch $@
+
+.venv/.dev: tools/install.sh pyproject.toml
+	@tools/system.sh build
+	@tools/install.sh dev
+	@touch $@
