@@ -1,0 +1,6 @@
+"""What a request and a connection cost, beside the products that one would choose instead, in one run.
+
+`make bench` runs it. Proxy and load have a CPU each; products take turns round by round, each freshly
+started; what is counted is the CPU time of a product's whole process tree. It is a comparison on one machine
+over loopback: it says nothing about network cards, and requests per second are a by-product.
+"""
