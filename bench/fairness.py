@@ -1,5 +1,5 @@
-"""Whether the products do the same work: what an origin sees of two requests through each. No figure is printed
-for one that adds less than the others, or that does not keep its upstream connections."""
+"""Whether the products do the same work: what an origin sees of two requests through each. No figure is
+printed for one that adds less than the others, or that does not keep its upstream connections."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""CPU per request: products take turns, A B C A B C, each freshly started for its turn, so that a machine that
-warms up or is busy for a while is nobody's advantage."""
+"""CPU per request: products take turns, A B C A B C, each freshly started for its turn, so that a machine
+that warms up or is busy for a while is nobody's advantage."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ class Engine:
         """Compile, publish and wait until every worker acknowledged; returns the generation, from 1.
 
         ``snapshot`` is the JSON of `SnapshotSpec`. ``sockets`` names for every address of the snapshot its
-        listening descriptors, one per worker or a single one that all share; they are duplicated on first sight of
-        the address and closed, after what waits in their queue was accepted, when it is gone.
+        listening descriptors, one per worker or a single one that all share; they are duplicated on first
+        sight of the address and closed, after what waits in their queue was accepted, when it is gone.
         Raises `expressgateway.SnapshotError` and changes nothing if the snapshot cannot be run.
         """
     def set_health(self, pool: str, endpoint: str, healthy: bool) -> bool:
@@ -46,11 +46,11 @@ class Engine:
     def set_ready(self, ready: bool) -> None:
         """What ``/readyz`` answers: 200 or 503. A new engine is not ready."""
     def drain(self) -> None:
-        """Accept what waits, close the listeners and idle connections, and let the rest finish its request."""
+        """Accept what waits, close listeners and idle connections, let the rest finish its request."""
     def connections(self) -> int:
         """Downstream connections that are open now."""
     def status(self) -> bytes:
-        """JSON: state, generation, workers, connections, panics, and every pool's endpoints with health and load."""
+        """JSON: state, generation, workers, connections, panics, and pools with health and load."""
     def metrics(self) -> bytes:
         """Prometheus text format 0.0.4."""
     def stop(self) -> None:

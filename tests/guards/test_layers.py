@@ -17,8 +17,8 @@ CRATE_ARROWS: dict[str, set[str]] = {
     "eg-python": {"eg-net", "eg-core"},
 }
 
-# Who may do a thing is who may name it: only the face names the interpreter, only the shell makes system calls,
-# and what decides does not know that there are threads or runtimes.
+# Who may do a thing is who may name it: only the face names the interpreter, only the shell makes system
+# calls, and what decides does not know that there are threads or runtimes.
 CRATES_THAT_MAY_NAME: dict[str, set[str]] = {
     "pyo3": {"eg-python"},
     "tokio": {"eg-net"},
@@ -27,7 +27,8 @@ CRATES_THAT_MAY_NAME: dict[str, set[str]] = {
     "h2": {"eg-net"},
 }
 
-# The room, and the rooms it may import; `expressgateway` is the package's own face, for users and nobody inside.
+# The room, and the rooms it may import; `expressgateway` is the package's own face, for users and nobody
+# inside.
 ROOM_ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "config": {"errors", "_engine"},
