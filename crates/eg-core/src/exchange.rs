@@ -23,6 +23,7 @@
 //! side may deliver (`Grant`) no more than that. What was granted and not delivered plus what was delivered and
 //! not credited again never exceeds what was credited: that is the whole memory an exchange can occupy.
 
+mod pace;
 mod record;
 mod vocabulary;
 
@@ -30,10 +31,12 @@ use std::time::Duration;
 
 use eg_wire::head::BodyLength;
 
+pub use self::pace::GRACE;
+use self::pace::Pace;
 pub use self::record::Record;
 pub use self::vocabulary::{
-    Abilities, Action, Connection, Down, Ending, Input, Plan, Question, RequestFacts, ResponseFacts, Side,
-    Stage, Up, Verdict,
+    Abilities, Action, Connection, Down, Ending, Input, Patience, Plan, Question, RequestFacts,
+    ResponseFacts, Side, Stage, Up, Verdict,
 };
 use crate::queue::Queue;
 use crate::time::Moment;
@@ -74,10 +77,12 @@ struct Half {
     granted: u32,
     /// Its trailers have come: only its end is missing.
     trailers: bool,
+    /// Whether the client keeps up with it.
+    pace: Pace,
 }
 
 impl Half {
-    const NEW: Self = Self { flow: Flow::Waiting, free: 0, granted: 0, trailers: false };
+    const NEW: Self = Self { flow: Flow::Waiting, free: 0, granted: 0, trailers: false, pace: Pace::NEW };
 
     /// Whether bytes may come now.
     fn takes_data(&self) -> bool {
@@ -97,6 +102,7 @@ enum Timer {
     FirstByte,
     Body,
     Sending,
+    Pace,
     Request,
 }
 
@@ -107,7 +113,7 @@ pub struct Exchange {
     down: Abilities,
     facts: RequestFacts,
     plan: Plan,
-    body_idle: Duration,
+    patience: Patience,
     request: Half,
     response: Half,
     /// The last sign of life that the current timer counts from.
@@ -122,9 +128,8 @@ pub struct Exchange {
 
 impl Exchange {
     /// A new exchange for a client's side with these abilities, which takes `credit` bytes of response body.
-    /// `body_idle`: how long either body may be without progress.
     #[must_use]
-    pub fn new(down: Abilities, credit: u32, body_idle: Duration, now: Moment) -> Self {
+    pub fn new(down: Abilities, credit: u32, patience: Patience, now: Moment) -> Self {
         Self {
             phase: Phase::Idle,
             down,
@@ -136,7 +141,7 @@ impl Exchange {
                 first_byte: None,
                 request: None,
             },
-            body_idle,
+            patience,
             request: Half::NEW,
             response: Half { free: credit, ..Half::NEW },
             progress: now,
@@ -198,6 +203,7 @@ impl Exchange {
             }
             Input::Draining => self.draining = true,
         }
+        self.watch_pace(now);
         self.check();
     }
 
@@ -214,10 +220,11 @@ impl Exchange {
             }
             Timer::FirstByte => self.give_up(Ending::UpstreamTimeout, 504, now),
             Timer::Request => self.give_up(Ending::RequestTimeout, 504, now),
-            Timer::Sending => self.give_up(Ending::ClientTimeout, 408, now),
+            Timer::Sending | Timer::Pace => self.give_up(Ending::ClientTimeout, 408, now),
             Timer::Body if self.client_is_to_blame() => self.give_up(Ending::ClientTimeout, 408, now),
             Timer::Body => self.give_up(Ending::UpstreamTimeout, 504, now),
         }
+        self.watch_pace(now);
         self.check();
     }
 
@@ -258,6 +265,9 @@ impl Exchange {
                     self.progress = now;
                 }
                 self.response.free = self.response.free.saturating_add(n);
+                if let Some(rate) = self.patience.min_rate {
+                    self.response.pace.moved(n, rate, now);
+                }
                 self.grant(Side::Up);
             }
             Down::Sent if self.phase == Phase::Delivering => self.finish(self.record.ending, now),
@@ -365,6 +375,9 @@ impl Exchange {
         if n > 0 && self.phase == Phase::Live && self.request.takes_data() {
             self.request.granted -= n;
             self.record.request_bytes += u64::from(n);
+            if let Some(rate) = self.patience.min_rate {
+                self.request.pace.moved(n, rate, now);
+            }
             self.progress = now;
             self.actions.push(Action::UpData(n));
         } else if n > 0 && self.phase == Phase::Delivering && self.request.flow == Flow::Cut {
@@ -522,33 +535,50 @@ impl Exchange {
     /// Of a body that stands still: who could have acted and did not? A client that does not read what waits for
     /// it is, even if its endpoint has stopped reading too, which may be waiting for room to answer.
     fn client_is_to_blame(&self) -> bool {
-        let sends_not = self.request.flow == Flow::Open && self.request.source_may_act();
-        let reads_not = self.response.flow == Flow::Open && !self.response.source_may_act();
-        sends_not || reads_not
+        self.client_could_send() || self.client_could_take()
+    }
+
+    fn client_could_send(&self) -> bool {
+        self.request.flow == Flow::Open && self.request.source_may_act()
+    }
+
+    fn client_could_take(&self) -> bool {
+        self.response.flow == Flow::Open && !self.response.source_may_act()
+    }
+
+    /// Time counts against a client while nobody else could move its bytes.
+    fn watch_pace(&mut self, now: Moment) {
+        if self.patience.min_rate.is_some() {
+            let (live, delivering) = (self.phase == Phase::Live, self.phase == Phase::Delivering);
+            let sends = live && self.client_could_send();
+            let takes = (live && self.client_could_take()) || delivering;
+            self.request.pace.waits(sends, now);
+            self.response.pace.waits(takes, now);
+        }
     }
 
     fn timer(&self) -> Option<(Timer, Moment)> {
         let phase = match self.phase {
             Phase::Idle | Phase::Asking(_) | Phase::Tunnel | Phase::Done => None,
             Phase::Connecting => Some((Timer::Connect, self.progress + self.plan.connect)),
-            Phase::Delivering => Some((Timer::Sending, self.progress + self.body_idle)),
+            Phase::Delivering => Some((Timer::Sending, self.progress + self.patience.body_idle)),
             Phase::Live => match (self.request.flow, self.response.flow) {
                 (Flow::Complete, Flow::Waiting) => {
                     self.plan.first_byte.map(|limit| (Timer::FirstByte, self.progress + limit))
                 }
-                _ => Some((Timer::Body, self.progress + self.body_idle)),
+                _ => Some((Timer::Body, self.progress + self.patience.body_idle)),
             },
         };
+        let paces = [self.request.pace.deadline(), self.response.pace.deadline()];
+        let pace = paces.into_iter().flatten().min().map(|at| (Timer::Pace, at));
         let whole = match self.phase {
             Phase::Idle | Phase::Tunnel | Phase::Done => None,
             // The client is still to hear of it.
             Phase::Delivering if self.record.ending == Ending::RequestTimeout => None,
             _ => self.plan.request.map(|limit| (Timer::Request, self.record.started + limit)),
         };
-        match (phase, whole) {
-            (Some(phase), Some(whole)) => Some(if whole.1 < phase.1 { whole } else { phase }),
-            (phase, whole) => phase.or(whole),
-        }
+        // The first, and of two at once the one that says more about whose doing it is.
+        [phase, pace, whole].into_iter().flatten().min_by_key(|(_, at)| *at)
     }
 
     /// What must hold after every input; checked in builds with debug assertions.

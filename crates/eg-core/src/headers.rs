@@ -1,43 +1,93 @@
 //! What changes in the fields of a message between its two sides (RFC 9110, 7.6), and the identity of a request. It
 //! refuses to touch framing: codecs write that from what the body is, and the options of their own connection.
 
+mod claims;
+mod edits;
 mod hops;
 mod ids;
 mod text;
+mod trace;
 
 use std::net::IpAddr;
 
-use eg_wire::fields::{Field, FieldId, FieldList};
+use eg_wire::fields::{FieldId, FieldList};
 use eg_wire::head::{RequestHead, ResponseHead, Version};
 
+pub use self::claims::{Forms, client_ip};
+pub use self::edits::FieldEdits;
 pub use self::ids::RequestIds;
-use self::text::Text;
 
 /// What an endpoint is told about the client's side.
 #[derive(Debug, Clone, Copy)]
 pub struct Forwarding<'a> {
-    /// The client's address.
-    pub client_ip: IpAddr,
+    /// Who is connected.
+    pub peer: IpAddr,
+    /// Whether what it says of others is believed.
+    pub trusted: bool,
     /// The port it connected to.
     pub port: u16,
     /// `http` or `https`.
     pub scheme: &'a str,
-    /// Whether to say so in `X-Forwarded-*`.
-    pub x_forwarded: bool,
+    /// How this is said.
+    pub forms: Forms,
     /// Whether to append to `Via`.
     pub via: bool,
     /// Name and value of the request id field.
-    pub request_id: Option<(&'a str, &'a str)>,
+    pub request_id: Option<(&'a str, &'a [u8])>,
+    /// What this gateway calls the request.
+    pub id: &'a [u8; 32],
+}
+
+/// What becomes of fields with `_` in their names, which some readers take for `-`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Underscores {
+    /// The request is refused.
+    Reject,
+    /// The fields are left out.
+    Drop,
+    /// They are fields like others.
+    Allow,
+}
+
+/// A request has a field that its listener refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused;
+
+/// Applies what a listener says about names with an underscore.
+///
+/// # Errors
+/// If there is one and it is to be rejected.
+pub fn screen(fields: &mut FieldList, underscores: Underscores) -> Result<(), Refused> {
+    // No field that is known by an id has one.
+    let is_odd = |id: FieldId, name: &[u8]| id == FieldId::Other && name.contains(&b'_');
+    match underscores {
+        Underscores::Allow => Ok(()),
+        Underscores::Reject if fields.iter().any(|field| is_odd(field.id, field.name)) => Err(Refused),
+        Underscores::Reject => Ok(()),
+        Underscores::Drop => {
+            fields.remove_where(|field| is_odd(field.id, field.name));
+            Ok(())
+        }
+    }
+}
+
+/// The id that a client has given its request, if it is one that can be logged and searched for.
+#[must_use]
+pub fn given_request_id<'a>(fields: &'a FieldList, name: &str) -> Option<&'a [u8]> {
+    let mut values = fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name.as_bytes()));
+    let (field, None) = (values.next()?, values.next()) else { return None };
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:+/=@".contains(byte);
+    ((1..=128).contains(&field.value.len()) && field.value.iter().all(is_plain)).then_some(field.value)
 }
 
 /// Makes a request's fields what the endpoint shall see.
 ///
-/// What a client says about other clients is not believed: its `X-Forwarded-*`, `Forwarded` and request id are
-/// replaced, or removed where the listener says nothing in their place. `keep_upgrade`: the request asks to leave
-/// HTTP, and may; `Upgrade` is kept then unless it leads back to HTTP.
+/// What a client says about other clients is believed if it is trusted. If not, its `X-Forwarded-*`, `Forwarded` and
+/// request id are replaced, or removed where the listener says nothing in their place. `keep_upgrade`: the request
+/// asks to leave HTTP, and may; `Upgrade` is kept then unless it leads back to HTTP.
 pub fn to_upstream(head: &mut RequestHead, forwarding: &Forwarding<'_>, keep_upgrade: bool) {
     let named = hops::named_by_connection(&head.fields);
-    let id_name = forwarding.request_id.map_or("", |(name, _)| name);
+    let believed = claims::Believed::of(&mut head.fields, forwarding);
     let (mut places, mut trailers) = (0_usize.., false);
     head.fields.remove_where(|field| {
         let is_named = places.next().is_some_and(|place| named.contains(place));
@@ -47,20 +97,19 @@ pub fn to_upstream(head: &mut RequestHead, forwarding: &Forwarding<'_>, keep_upg
                 true
             }
             FieldId::Upgrade => !keep_upgrade || hops::leads_to_http(field.value),
-            id => is_named || hops::is_hop_by_hop(id) || is_claim(field, id_name),
+            id => is_named || hops::is_hop_by_hop(id) || claims::is_refused(field, forwarding),
         }
     });
     if trailers {
         head.fields.push(b"te", b"trailers");
     }
-    if forwarding.x_forwarded {
-        push_x_forwarded(head, forwarding);
-    }
+    claims::push(head, forwarding, &believed);
+    trace::go_on(&mut head.fields, forwarding.trusted, forwarding.id);
     if forwarding.via {
         push_via(&mut head.fields, head.version);
     }
     if let Some((name, value)) = forwarding.request_id {
-        head.fields.push(name.as_bytes(), value.as_bytes());
+        head.fields.push(name.as_bytes(), value);
     }
 }
 
@@ -80,41 +129,6 @@ pub fn to_downstream(head: &mut ResponseHead, via: bool) {
     if via {
         push_via(&mut head.fields, head.version);
     }
-}
-
-/// Whether a field says what only the gateway can know.
-fn is_claim(field: Field<'_>, id_name: &str) -> bool {
-    const PREFIX: &[u8] = b"x-forwarded-";
-    match field.id {
-        FieldId::Forwarded
-        | FieldId::XForwardedFor
-        | FieldId::XForwardedHost
-        | FieldId::XForwardedPort
-        | FieldId::XForwardedProto => true,
-        FieldId::Other => {
-            field.name.get(..PREFIX.len()).is_some_and(|start| is_same_variable(start, PREFIX))
-                || is_same_variable(field.name, id_name.as_bytes())
-        }
-        _ => false,
-    }
-}
-
-/// Whether two names are one to a CGI program (RFC 3875, 4.1.18) and what descends from it: `X_Forwarded_For` would
-/// be read where `X-Forwarded-For` was replaced.
-fn is_same_variable(one: &[u8], other: &[u8]) -> bool {
-    let fold = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-    one.len() == other.len() && one.iter().map(fold).eq(other.iter().map(fold))
-}
-
-fn push_x_forwarded(head: &mut RequestHead, forwarding: &Forwarding<'_>) {
-    head.fields.push(b"x-forwarded-for", Text::of_address(forwarding.client_ip).as_bytes());
-    head.fields.push(b"x-forwarded-proto", forwarding.scheme.as_bytes());
-    // An HTTP/1.0 client may not say which host it wants.
-    if !head.authority.is_empty() {
-        let name = head.fields.store(b"x-forwarded-host");
-        head.fields.push_spans(name, head.authority);
-    }
-    head.fields.push(b"x-forwarded-port", Text::of_number(forwarding.port).as_bytes());
 }
 
 /// RFC 9110, 7.6.3: the version it came by, and who we are. A field of its own, which is what appending means (5.3).
@@ -139,13 +153,19 @@ mod tests {
     type Fields<'a> = &'a [(&'a str, &'a str)];
 
     const SILENT: Forwarding<'_> = Forwarding {
-        client_ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
+        peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
+        trusted: false,
         port: 8080,
         scheme: "http",
-        x_forwarded: false,
+        forms: Forms { x_forwarded: false, forwarded: false },
         via: false,
         request_id: None,
+        id: b"0123456789abcdef1111222233334444",
     };
+    const X_FORWARDED: Forwarding<'_> =
+        Forwarding { forms: Forms { x_forwarded: true, forwarded: false }, ..SILENT };
+    const FORWARDED: Forwarding<'_> =
+        Forwarding { forms: Forms { x_forwarded: false, forwarded: true }, ..SILENT };
 
     fn request(fields: Fields<'_>) -> RequestHead {
         let mut head = RequestHead::default();
@@ -222,8 +242,7 @@ mod tests {
             ["Host: a", "Content-Length: 3", "Transfer-Encoding: chunked", "Cookie: a=b", "Authorization: x"];
         assert_eq!(upstream(&fields, &SILENT, false), [all.as_slice(), &["Via: 1.1 other"]].concat());
         // What the gateway adds is added after that.
-        let forwarding = Forwarding { x_forwarded: true, ..SILENT };
-        assert!(upstream(&fields, &forwarding, false).contains(&"x-forwarded-for: 192.0.2.7".to_owned()));
+        assert!(upstream(&fields, &X_FORWARDED, false).contains(&"x-forwarded-for: 192.0.2.7".to_owned()));
     }
 
     #[test]
@@ -256,8 +275,7 @@ mod tests {
             ("X-Forwarded", "kept: it is nobody's"),
             ("Via", "1.0 other"),
         ];
-        let forwarding =
-            Forwarding { x_forwarded: true, via: true, request_id: Some(("x-request-id", "77")), ..SILENT };
+        let forwarding = Forwarding { via: true, request_id: Some(("x-request-id", b"77")), ..X_FORWARDED };
         let expected = [
             "X-Forwarded: kept: it is nobody's",
             "Via: 1.0 other",
@@ -280,9 +298,93 @@ mod tests {
     }
 
     #[test]
+    fn what_a_trusted_client_says_of_others_goes_on() {
+        let fields = [
+            ("X-Forwarded-For", "1.1.1.1"),
+            ("x-forwarded-for", "2.2.2.2, 3.3.3.3"),
+            ("x-forwarded-proto", "https"),
+            ("X-Forwarded-Host", "a.example"),
+            ("x-forwarded-port", "443"),
+            ("X-Forwarded-Prefix", "/admin"),
+            ("X_Forwarded_Host", "evil"),
+            ("Forwarded", "for=1.1.1.1"),
+        ];
+        let trusted = Forwarding { trusted: true, ..X_FORWARDED };
+        let expected = [
+            "X-Forwarded-Prefix: /admin",
+            // A form that this listener does not write passes.
+            "Forwarded: for=1.1.1.1",
+            "x-forwarded-for: 1.1.1.1, 2.2.2.2, 3.3.3.3, 192.0.2.7",
+            "x-forwarded-proto: https",
+            "x-forwarded-host: a.example",
+            "x-forwarded-port: 443",
+        ];
+        assert_eq!(upstream(&fields, &trusted, false), expected);
+        let trusted = Forwarding { trusted: true, ..FORWARDED };
+        let told =
+            upstream(&[("Forwarded", "for=1.1.1.1;proto=https"), ("forwarded", "for=_x")], &trusted, false);
+        let expected =
+            "forwarded: for=1.1.1.1;proto=https, for=_x, for=192.0.2.7;host=\"shop.example:8080\";proto=http";
+        assert_eq!(told, [expected]);
+    }
+
+    #[test]
+    fn a_claim_of_the_wrong_form_is_replaced_even_if_it_is_trusted() {
+        let trusted = Forwarding { trusted: true, ..X_FORWARDED };
+        let fields = [
+            ("x-forwarded-proto", "gopher"),
+            ("x-forwarded-host", "a, b"),
+            ("x-forwarded-port", "443"),
+            ("x-forwarded-port", "444"),
+        ];
+        let expected = [
+            "x-forwarded-for: 192.0.2.7",
+            "x-forwarded-proto: http",
+            "x-forwarded-host: shop.example:8080",
+            "x-forwarded-port: 8080",
+        ];
+        assert_eq!(upstream(&fields, &trusted, false), expected);
+    }
+
+    #[test]
+    fn the_standard_form_has_brackets_and_quotes_where_it_must() {
+        let v6 = Forwarding { peer: "2001:db8::7".parse().unwrap(), ..FORWARDED };
+        let expected = ["forwarded: for=\"[2001:db8::7]\";host=\"shop.example:8080\";proto=http"];
+        assert_eq!(upstream(&[("Forwarded", "for=evil")], &v6, false), expected);
+        let mapped = Forwarding { peer: "::ffff:192.0.2.7".parse().unwrap(), ..FORWARDED };
+        assert!(upstream(&[], &mapped, false)[0].starts_with("forwarded: for=192.0.2.7;"));
+    }
+
+    #[test]
+    fn names_with_an_underscore_are_refused_left_out_or_ordinary() {
+        let lines = [("X_Odd", "1"), ("x-even", "2"), ("_", "3")];
+        let screened = |lines: Fields<'_>, policy| {
+            let mut head = request(lines);
+            screen(&mut head.fields, policy).map(|()| text(&head.fields))
+        };
+        assert_eq!(screened(&lines, Underscores::Reject), Err(Refused));
+        assert_eq!(screened(&lines[1..2], Underscores::Reject), Ok(vec!["x-even: 2".to_owned()]));
+        assert_eq!(screened(&lines, Underscores::Drop), Ok(vec!["x-even: 2".to_owned()]));
+        assert_eq!(screened(&lines, Underscores::Allow).map(|lines| lines.len()), Ok(3));
+    }
+
+    #[test]
+    fn an_id_that_can_be_searched_for_is_one() {
+        let given =
+            |lines: Fields<'_>| given_request_id(&request(lines).fields, "x-request-id").map(<[u8]>::to_vec);
+        assert_eq!(given(&[("X-Request-ID", "a-1:b/c=")]), Some(b"a-1:b/c=".to_vec()));
+        let long = "a".repeat(129);
+        for bad in ["", "a b", "a\"b", "a,b", "\u{e9}", long.as_str()] {
+            assert_eq!(given(&[("x-request-id", bad)]), None, "{bad:?}");
+        }
+        assert_eq!(given(&[("x-request-id", "a"), ("x-request-id", "a")]), None);
+        assert_eq!(given(&[]), None);
+    }
+
+    #[test]
     fn a_host_that_was_not_said_is_not_forwarded() {
         let mut head = RequestHead { version: Version::H10, ..RequestHead::default() };
-        to_upstream(&mut head, &Forwarding { x_forwarded: true, via: true, ..SILENT }, false);
+        to_upstream(&mut head, &Forwarding { via: true, ..X_FORWARDED }, false);
         let expected = [
             "x-forwarded-for: 192.0.2.7",
             "x-forwarded-proto: http",

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod addresses;
 pub mod exchange;
 pub mod headers;
 pub mod ledger;

@@ -1,41 +1,50 @@
 //! Which route? Hosts from the most specific to none, then the order of the file. It refuses to parse: hosts arrive
 //! without port, and paths in the one form that [`normalise`] gives them, which is the form endpoints see.
 
+mod conditions;
 mod path;
+mod rules;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use eg_wire::head::RequestHead;
 use rustc_hash::FxHashMap;
 
-pub use self::path::{BadPath, Normalised, normalise};
+pub use self::conditions::{Conditions, TextMatch};
+pub use self::path::{BadPath, EncodedSlashes, Normalised, normalise};
+use self::rules::Rules;
+pub use self::rules::{PathMatch, Rule};
 use crate::snapshot::Route;
 
 /// Longest host that is looked up by name (RFC 1035, 2.3.4).
 pub(crate) const MAX_HOST: usize = 255;
 
+/// What a route is chosen by.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Method, authority, query and fields.
+    pub head: &'a RequestHead,
+    /// The path, normalised, without query; `/` for `OPTIONS *`.
+    pub path: &'a [u8],
+    /// The client itself, whoever is connected.
+    pub client: IpAddr,
+}
+
 /// The routes of one listener.
 #[derive(Debug, Default)]
 pub(crate) struct RouteTable {
-    exact: FxHashMap<Box<[u8]>, Vec<Rule>>,
+    exact: FxHashMap<Box<[u8]>, Rules>,
     /// By the suffix behind `*.`.
-    wildcard: FxHashMap<Box<[u8]>, Vec<Rule>>,
+    wildcard: FxHashMap<Box<[u8]>, Rules>,
     /// Length of the longest suffix in `wildcard`: a host made of dots shall not cost a look-up for each.
     longest_suffix: usize,
-    any: Vec<Rule>,
-}
-
-/// What is asked of the path, and where a match leads.
-#[derive(Debug, Clone)]
-struct Rule {
-    path_prefix: Option<Box<[u8]>>,
-    route: Arc<Route>,
+    any: Rules,
 }
 
 impl RouteTable {
-    /// Adds a route behind those that are there. `hosts`: lower-case, exact or `*.` and a suffix; empty: any host.
-    pub(crate) fn add(&mut self, hosts: &[String], path_prefix: Option<&str>, route: &Arc<Route>) {
-        let rule =
-            Rule { path_prefix: path_prefix.map(|prefix| prefix.as_bytes().into()), route: route.clone() };
+    /// Adds a rule behind those that are there. `hosts`: lower-case, exact or `*.` and a suffix; empty: any host.
+    pub(crate) fn add(&mut self, hosts: &[String], rule: &Arc<Rule>) {
         if hosts.is_empty() {
             self.any.push(rule);
             return;
@@ -48,26 +57,27 @@ impl RouteTable {
                     self.wildcard.entry(suffix.as_bytes().into()).or_default()
                 }
             };
-            rules.push(rule.clone());
+            rules.push(rule);
         }
     }
 
-    /// The first match. `host` without port, in any case, a trailing dot allowed; `path` normalised, without query.
-    pub(crate) fn find(&self, host: &[u8], path: &[u8]) -> Option<&Arc<Route>> {
+    /// The first match.
+    pub(crate) fn find(&self, asked: &Asked<'_>) -> Option<&Arc<Route>> {
         let mut buffer = [0; MAX_HOST];
-        let named = lower_case(host, &mut buffer).and_then(|host| self.find_by_host(host, path));
-        named.or_else(|| first_match(&self.any, path))
+        let named =
+            lower_case(asked.head.host(), &mut buffer).and_then(|host| self.find_by_host(host, asked));
+        named.or_else(|| self.any.find(asked))
     }
 
-    fn find_by_host(&self, host: &[u8], path: &[u8]) -> Option<&Arc<Route>> {
-        let exact = self.exact.get(host).and_then(|rules| first_match(rules, path));
+    fn find_by_host(&self, host: &[u8], asked: &Asked<'_>) -> Option<&Arc<Route>> {
+        let exact = self.exact.get(host).and_then(|rules| rules.find(asked));
         exact.or_else(|| {
             // From the longest suffix to the shortest; `*` stands for at least one character.
             memchr::memchr_iter(b'.', host)
                 .filter(|dot| *dot > 0)
                 .filter_map(|dot| host.get(dot + 1..))
                 .filter(|suffix| suffix.len() <= self.longest_suffix)
-                .find_map(|suffix| first_match(self.wildcard.get(suffix)?, path))
+                .find_map(|suffix| self.wildcard.get(suffix)?.find(asked))
         })
     }
 }
@@ -81,19 +91,6 @@ fn lower_case<'a>(host: &[u8], buffer: &'a mut [u8; MAX_HOST]) -> Option<&'a [u8
     Some(lower)
 }
 
-fn first_match<'a>(rules: &'a [Rule], path: &[u8]) -> Option<&'a Arc<Route>> {
-    let matches = |rule: &&Rule| rule.path_prefix.as_deref().is_none_or(|prefix| is_below(path, prefix));
-    rules.iter().find(matches).map(|rule| &rule.route)
-}
-
-/// Whole segments: `/a` leads to `/a` and `/a/b`, not to `/ab`; `/a/` leads to what is below it.
-fn is_below(path: &[u8], prefix: &[u8]) -> bool {
-    match path.strip_prefix(prefix) {
-        None => false,
-        Some(rest) => rest.is_empty() || prefix.ends_with(b"/") || rest.starts_with(b"/"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -105,9 +102,7 @@ mod tests {
     /// Where a listener with these routes sends a request.
     fn answers(routes: &[Value], requests: &[(&str, &str)]) -> Vec<Option<String>> {
         let snapshot = fixture::snapshot(&fixture::spec(routes));
-        let answer = |(host, path): &(&str, &str)| {
-            snapshot.listeners[0].route(host.as_bytes(), path.as_bytes()).map(|route| route.name.clone())
-        };
+        let answer = |(host, path): &(&str, &str)| fixture::routed(&snapshot.listeners[0], host, path);
         requests.iter().map(answer).collect()
     }
 
@@ -175,7 +170,8 @@ mod tests {
             ("/", "/", true),
         ];
         for (path, prefix, below) in table {
-            assert_eq!(is_below(path.as_bytes(), prefix.as_bytes()), below, "{path} below {prefix}");
+            let found = answers(&[route("r", &[], Some(prefix))], &[("a", path)]);
+            assert_eq!(found[0].is_some(), below, "{path} below {prefix}");
         }
     }
 

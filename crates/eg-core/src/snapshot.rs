@@ -4,19 +4,23 @@
 mod compile;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod redirect;
 pub mod spec;
 mod values;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::compile::CompileError;
+pub use self::compile::{CompileError, pattern_complaint};
+pub use self::redirect::Redirect;
 use self::spec::SnapshotSpec;
+use crate::addresses::AddressSet;
+use crate::headers::{FieldEdits, Forms, Underscores};
 use crate::ledger::{EndpointId, EndpointState, Ledger, Listed};
 use crate::pick::Policy;
-use crate::route::RouteTable;
+use crate::route::{Asked, EncodedSlashes, RouteTable};
 
 /// One generation of the configuration.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub struct Listener {
     pub h1: bool,
     /// Whether HTTP/2 with prior knowledge is accepted.
     pub h2: bool,
+    /// Who may connect, and who is believed.
+    pub client: ListenerClient,
     /// What it adds to messages.
     pub headers: ListenerHeaders,
     /// What a request may ask of us.
@@ -55,15 +61,38 @@ pub struct Listener {
     fallback: Option<Arc<Route>>,
 }
 
-/// Fields a listener adds.
+/// Clients of a listener.
+#[derive(Debug, Clone)]
+pub struct ListenerClient {
+    /// Whose claims about other clients are believed.
+    pub trusted_proxies: AddressSet,
+    /// Who may connect.
+    pub allow: AddressSet,
+    /// Who may not, although allowed.
+    pub deny: AddressSet,
+}
+
+impl ListenerClient {
+    /// Whether somebody may connect.
+    #[must_use]
+    pub fn admits(&self, peer: IpAddr) -> bool {
+        self.allow.contains(peer) && !self.deny.contains(peer)
+    }
+}
+
+/// Fields a listener adds, and names and paths that it takes.
 #[derive(Debug, Clone)]
 pub struct ListenerHeaders {
-    /// `X-Forwarded-*`.
-    pub x_forwarded: bool,
+    /// How endpoints learn of the client.
+    pub forms: Forms,
     /// Name of the request id field; none: no id is added.
     pub request_id: Option<String>,
     /// `Via`.
     pub via: bool,
+    /// Names with an underscore.
+    pub underscores: Underscores,
+    /// `%2F` and `%5C` in paths.
+    pub encoded_slashes: EncodedSlashes,
 }
 
 /// Bounds of a listener.
@@ -75,6 +104,10 @@ pub struct ListenerLimits {
     pub headers: u16,
     /// Bytes of a request's body.
     pub request_body: Option<u64>,
+    /// Requests of one connection.
+    pub requests_per_connection: Option<u64>,
+    /// Bytes per second that a client must send or take while it is waited for.
+    pub min_rate: Option<u32>,
 }
 
 /// Timeouts of a listener.
@@ -88,15 +121,56 @@ pub struct ListenerTimeouts {
     pub body_idle: Duration,
 }
 
-/// Which pool a kind of request is for. Exchanges hold it, never the Snapshot.
+/// What is done with a kind of request. Exchanges hold it, never the Snapshot.
 #[derive(Debug)]
 pub struct Route {
     /// Name in the configuration; `default` for a listener's default pool.
     pub name: String,
-    /// Where it leads.
-    pub pool: Arc<Pool>,
+    /// What is done.
+    pub action: RouteAction,
+    /// Prefix of whole segments that the path loses, without a slash at its end.
+    pub strip_prefix: Option<Box<[u8]>>,
+    /// What `Host` says to the endpoint, instead of what the client said.
+    pub host: Option<Box<[u8]>>,
+    /// Changes to the fields of requests.
+    pub request_fields: FieldEdits,
+    /// Changes to the fields of responses.
+    pub response_fields: FieldEdits,
     /// How long the endpoint may take.
     pub timeouts: RouteTimeouts,
+}
+
+impl Route {
+    /// Where it leads, if it leads to endpoints.
+    #[must_use]
+    pub fn pool(&self) -> Option<&Arc<Pool>> {
+        match &self.action {
+            RouteAction::Pool(pool) => Some(pool),
+            RouteAction::Redirect(_) | RouteAction::Respond(_) => None,
+        }
+    }
+}
+
+/// What is done with a request.
+#[derive(Debug)]
+pub enum RouteAction {
+    /// It is forwarded.
+    Pool(Arc<Pool>),
+    /// It is sent elsewhere.
+    Redirect(Redirect),
+    /// It is answered.
+    Respond(Respond),
+}
+
+/// An answer of the gateway's own.
+#[derive(Debug)]
+pub struct Respond {
+    /// 200 to 599.
+    pub status: u16,
+    /// Empty where the status has none.
+    pub body: String,
+    /// `Content-Type`.
+    pub content_type: String,
 }
 
 /// Timeouts of a route.
@@ -130,6 +204,8 @@ pub struct PoolTimeouts {
     pub connect: Duration,
     /// How long an idle connection is kept for reuse; zero: not at all.
     pub keepalive: Duration,
+    /// How old a connection may become before it is not reused.
+    pub max_age: Option<Duration>,
 }
 
 /// One endpoint of one pool.
@@ -152,6 +228,17 @@ pub enum Address {
     Tcp(SocketAddr),
     /// The absolute path of a Unix socket.
     Unix(PathBuf),
+}
+
+impl Address {
+    /// What `Host` says where nobody has said it.
+    #[must_use]
+    pub fn host(&self) -> String {
+        match self {
+            Self::Tcp(address) => address.to_string(),
+            Self::Unix(_) => "localhost".to_owned(),
+        }
+    }
 }
 
 impl Snapshot {
@@ -198,10 +285,10 @@ impl Snapshot {
 }
 
 impl Listener {
-    /// The route of a request. `host` without port, in any case; `path` normalised, without query.
+    /// The route of a request.
     #[must_use]
-    pub fn route(&self, host: &[u8], path: &[u8]) -> Option<&Arc<Route>> {
-        self.table.find(host, path).or(self.fallback.as_ref())
+    pub fn route(&self, asked: &Asked<'_>) -> Option<&Arc<Route>> {
+        self.table.find(asked).or(self.fallback.as_ref())
     }
 }
 
@@ -209,7 +296,7 @@ impl Listener {
 mod tests {
     use serde_json::json;
 
-    use super::fixture::{compile, listener, pool, route, spec};
+    use super::fixture::{compile, listener, pool, route, routed_by, spec};
     use super::*;
 
     /// A world with one pool, `app`, of endpoints called and placed like this.
@@ -227,11 +314,12 @@ mod tests {
     fn what_no_route_matches_goes_to_the_default_pool_if_there_is_one() {
         let mut world = spec(&[route("a", &["a"], None)]);
         let without = compile(&world, &mut Ledger::default()).unwrap();
-        assert!(without.listeners[0].route(b"b", b"/").is_none());
+        assert!(routed_by(&without.listeners[0], "b", "/").is_none());
         world["listeners"][0]["default_pool"] = json!(0);
         let with = compile(&world, &mut Ledger::default()).unwrap();
-        let route = with.listeners[0].route(b"b", b"/").expect("the default pool");
-        assert_eq!((route.name.as_str(), route.pool.name.as_str()), ("default", "app"));
+        let route = routed_by(&with.listeners[0], "b", "/").expect("the default pool");
+        let pool = route.pool().expect("it leads to a pool");
+        assert_eq!((route.name.as_str(), pool.name.as_str()), ("default", "app"));
         assert_eq!(route.timeouts.first_byte, Some(Duration::from_secs(60)));
         assert_eq!(route.timeouts.request, None);
     }
@@ -242,7 +330,7 @@ mod tests {
         world["listeners"] = json!([listener("one"), listener("two"), listener("three")]);
         world["routes"][0]["listeners"] = json!([0, 2]);
         let snapshot = compile(&world, &mut Ledger::default()).unwrap();
-        let found = snapshot.listeners.iter().map(|listener| listener.route(b"x", b"/").is_some());
+        let found = snapshot.listeners.iter().map(|listener| routed_by(listener, "x", "/").is_some());
         assert_eq!(found.collect::<Vec<_>>(), [true, false, true]);
     }
 

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use eg_core::exchange::{
-    Action, Connection as History, Down, Exchange, Input, Plan, Question, Record, RequestFacts, Side, Stage,
-    Up, Verdict,
+    Action, Connection as History, Down, Exchange, Input, Patience, Plan, Question, Record, RequestFacts,
+    Side, Stage, Up, Verdict,
 };
 use eg_core::headers;
 use eg_core::ledger::InFlight;
 use eg_core::pick::{Tried, pick};
-use eg_core::snapshot::{Endpoint, Route};
+use eg_core::snapshot::{Endpoint, Pool, Route, RouteAction};
 use eg_core::time::Moment;
+use eg_wire::fields::Span;
 use eg_wire::head::{BodyLength, Method, RequestHead, ResponseHead};
 
 use crate::connection::{Connection, Served};
@@ -25,6 +26,7 @@ use crate::forward;
 use crate::h1::up::Origin;
 use crate::h1::wire::WINDOW;
 use crate::record::Line;
+use crate::reply::Reply;
 use crate::stream::Stream;
 use crate::timer::Timer;
 use crate::upstream;
@@ -62,8 +64,11 @@ pub(crate) struct Finished {
 pub(crate) struct Carry<'a> {
     conn: &'a Connection,
     served: Rc<Served>,
+    client: forward::Client,
     down: Downstream<'a>,
     request: &'a mut RequestHead,
+    /// Its target as the client wrote it.
+    target: Span,
     timer: &'a mut Timer,
     upstream: Upstream,
     exchange: Exchange,
@@ -96,10 +101,15 @@ impl<'a> Carry<'a> {
         start: Start,
     ) -> Self {
         let now = conn.worker.now();
+        let number = conn.begin_request();
         let served = conn.served();
         let (credit, abilities) = (down.first_credit(), down.abilities(request.version));
-        let mut exchange = Exchange::new(abilities, credit, served.listener.timeouts.body_idle, now);
-        if conn.is_leaving() {
+        let listener = &served.listener;
+        let patience =
+            Patience { body_idle: listener.timeouts.body_idle, min_rate: listener.limits.min_rate };
+        let mut exchange = Exchange::new(abilities, credit, patience, now);
+        let is_last = listener.limits.requests_per_connection.is_some_and(|most| number >= most);
+        if is_last || conn.is_leaving() {
             exchange.handle(Input::Draining, now);
         }
         let (input, request_body) = match start {
@@ -109,8 +119,10 @@ impl<'a> Carry<'a> {
         exchange.handle(Input::Down(input), now);
         Self {
             conn,
+            client: forward::Client::of(conn, listener, request),
             served,
             down,
+            target: request.target,
             request,
             timer,
             upstream: Upstream::None,
@@ -145,6 +157,10 @@ impl<'a> Carry<'a> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.now = self.conn.worker.now();
+        // A response that begins from now on says that it is the last.
+        if self.conn.is_leaving() {
+            self.tell(Input::Draining);
+        }
         for _ in 0..TURNS {
             self.act();
             if self.done || self.tunnel {
@@ -203,7 +219,7 @@ impl<'a> Carry<'a> {
         match (result, &self.endpoint) {
             (Ok(stream), Some(endpoint)) => {
                 self.conn.worker.counters.upstream_connects.add(1);
-                self.upstream = Upstream::Live(Box::new(Origin::new(endpoint.id, stream)));
+                self.upstream = Upstream::Live(Box::new(Origin::new(endpoint.id, stream, self.now)));
                 self.tell(Input::Up(Up::Connected { connection: History::Fresh, credit: WINDOW }));
             }
             (Err(_), Some(endpoint)) => {
@@ -298,11 +314,24 @@ impl<'a> Carry<'a> {
         };
         match action {
             Action::UpHead => {
+                let Some(route) = self.route.as_deref() else { return };
                 if !self.prepared {
                     self.prepared = true;
-                    forward::prepare(self.conn, &self.served.listener, self.request, &self.request_id);
+                    let listener = &self.served.listener;
+                    forward::prepare(self.conn, listener, route, self.client, self.request, &self.request_id);
                 }
-                origin.write_head(self.request, self.request_body);
+                let named = route.host.as_deref().unwrap_or_else(|| self.request.authority());
+                // A client of HTTP/1.0 need not say whom it wants, an endpoint of HTTP/1.1 wants to hear it.
+                match &self.endpoint {
+                    Some(endpoint) if named.is_empty() => {
+                        origin.write_head(
+                            self.request,
+                            endpoint.address.host().as_bytes(),
+                            self.request_body,
+                        );
+                    }
+                    _ => origin.write_head(self.request, named, self.request_body),
+                }
             }
             Action::UpData(n) => {
                 origin.write_data(self.down.piece(n), n);
@@ -323,9 +352,15 @@ impl<'a> Carry<'a> {
             }
             Action::DownHead { last } => {
                 headers::to_downstream(&mut self.response, self.served.listener.headers.via);
+                if let Some(route) = &self.route {
+                    route.response_fields.apply(&mut self.response.fields);
+                }
                 self.down.write_head(&self.response, self.response_body, last);
             }
-            Action::DownReply { status, last } => self.down.write_reply(status, last),
+            Action::DownReply { status, last } => {
+                let reply = self.own_reply().unwrap_or_else(|| Reply::plain(status));
+                self.down.write_reply(reply, last);
+            }
             Action::DownData(n) => {
                 if let Upstream::Live(origin) = &mut self.upstream {
                     self.down.write_data(origin.wire.piece(n), n);
@@ -345,6 +380,11 @@ impl<'a> Carry<'a> {
         }
     }
 
+    /// What the route answers, if it leads nowhere else.
+    fn own_reply(&self) -> Option<Reply> {
+        Reply::of_route(self.route.as_deref()?, self.request, forward::SCHEME, self.conn.port)
+    }
+
     fn answer(&mut self, question: Question) {
         let verdict = match question {
             Question::Route => self.route(),
@@ -355,28 +395,27 @@ impl<'a> Carry<'a> {
     }
 
     fn route(&mut self) -> Verdict {
-        match forward::route(&self.conn.worker, &self.served.listener, self.request) {
-            Err(status) => Verdict::Reply(status),
-            Ok(route) => {
-                let plan = Plan {
-                    hooks: false,
-                    connect_attempts: CONNECT_ATTEMPTS,
-                    connect: route.pool.timeouts.connect,
-                    first_byte: route.timeouts.first_byte,
-                    request: route.timeouts.request,
-                };
-                self.route = Some(route);
-                Verdict::Route(plan)
-            }
+        let route = match forward::route(&self.conn.worker, &self.served.listener, self.client, self.request)
+        {
+            Err(status) => return Verdict::Reply(status),
+            Ok(route) => self.route.insert(route),
+        };
+        match &route.action {
+            RouteAction::Redirect(redirect) => Verdict::Reply(redirect.status),
+            RouteAction::Respond(respond) => Verdict::Reply(respond.status),
+            RouteAction::Pool(pool) => Verdict::Route(Plan {
+                hooks: false,
+                connect_attempts: CONNECT_ATTEMPTS,
+                connect: pool.timeouts.connect,
+                first_byte: route.timeouts.first_byte,
+                request: route.timeouts.request,
+            }),
         }
     }
 
     fn pick(&mut self) -> Verdict {
-        let Some(route) = &self.route else { return Verdict::Reply(404) };
-        let picked = self
-            .conn
-            .worker
-            .with_cursor(&route.pool, |cursor| pick(&route.pool, cursor, &self.tried).cloned());
+        let Some(pool) = self.pool() else { return Verdict::Reply(404) };
+        let picked = self.conn.worker.with_cursor(pool, |cursor| pick(pool, cursor, &self.tried).cloned());
         match picked {
             None => Verdict::Reply(503),
             Some(endpoint) => {
@@ -390,7 +429,7 @@ impl<'a> Carry<'a> {
     fn connect(&mut self, fresh: bool) {
         (self.down_grant, self.up_grant) = (0, 0);
         let Some(endpoint) = &self.endpoint else { return };
-        let pooled = if fresh { None } else { self.conn.worker.take_idle(endpoint.id) };
+        let pooled = if fresh { None } else { self.conn.worker.take_idle(endpoint.id, self.now) };
         if let Some(origin) = pooled {
             self.conn.worker.counters.upstream_reuses.add(1);
             self.upstream = Upstream::Live(origin);
@@ -412,12 +451,20 @@ impl<'a> Carry<'a> {
     }
 
     fn release(&mut self) {
-        if let (Upstream::Live(origin), Some(route)) =
-            (std::mem::replace(&mut self.upstream, Upstream::None), &self.route)
+        let upstream = std::mem::replace(&mut self.upstream, Upstream::None);
+        if let (Upstream::Live(origin), Some(pool)) = (upstream, self.pool())
             && origin.is_reusable()
         {
-            self.conn.worker.keep_idle(origin, self.now + route.pool.timeouts.keepalive);
+            let idle = self.now + pool.timeouts.keepalive;
+            let aged = pool.timeouts.max_age.map_or(idle, |age| origin.born() + age);
+            if self.now < aged {
+                self.conn.worker.keep_idle(origin, idle.min(aged));
+            }
         }
+    }
+
+    fn pool(&self) -> Option<&Arc<Pool>> {
+        self.route.as_ref()?.pool()
     }
 
     /// Carries the bytes of an upgraded connection until both sides have ended.
@@ -438,7 +485,9 @@ impl<'a> Carry<'a> {
         self.served.counters.count(self.request.version, &record);
         self.conn.worker.log(&Line {
             listener: &self.served.listener.name,
-            client: self.conn.client,
+            client: self.client.address,
+            peer: self.conn.client,
+            target: self.request.fields.text(self.target),
             record: &record,
             request: self.request,
             request_id: &self.request_id,

@@ -29,11 +29,13 @@ pub(crate) struct Connection {
     served: RefCell<(u64, Rc<Served>)>,
     /// The configuration no longer has the address it came in on.
     orphaned: Cell<bool>,
+    /// Requests so far.
+    requests: Cell<u64>,
     key: usize,
 }
 
 impl Connection {
-    /// Enters the worker's register. None if no listener has the address any more.
+    /// Enters the worker's register. None if no listener has the address any more, or it does not admit the client.
     pub(crate) fn enter(
         worker: &Rc<Worker>,
         address: &Rc<str>,
@@ -42,6 +44,10 @@ impl Connection {
     ) -> Option<Self> {
         let served = worker.served(address)?;
         served.counters.connections.add(1);
+        if !served.listener.client.admits(client.ip()) {
+            served.counters.refused.add(1);
+            return None;
+        }
         worker.shared.connections.fetch_add(1, Ordering::Relaxed);
         let key = worker.register.borrow_mut().insert(None);
         Some(Self {
@@ -51,6 +57,7 @@ impl Connection {
             address: address.clone(),
             served: RefCell::new((worker.generation(), served)),
             orphaned: Cell::new(false),
+            requests: Cell::new(0),
             key,
         })
     }
@@ -67,6 +74,12 @@ impl Connection {
             }
         }
         cached.1.clone()
+    }
+
+    /// Counts a request; the first is 1.
+    pub(crate) fn begin_request(&self) -> u64 {
+        self.requests.set(self.requests.get() + 1);
+        self.requests.get()
     }
 
     /// Whether it should end as soon as nothing is under way.

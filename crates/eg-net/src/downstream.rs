@@ -8,6 +8,7 @@ use eg_wire::head::{BodyLength, ResponseHead, Version};
 
 use crate::buffer::Piece;
 use crate::h1::wire::WINDOW;
+use crate::reply::Reply;
 use crate::{h1, h2};
 
 pub(crate) enum Downstream<'a> {
@@ -80,10 +81,10 @@ impl Downstream<'_> {
         }
     }
 
-    pub(crate) fn write_reply(&mut self, status: u16, last: bool) {
+    pub(crate) fn write_reply(&mut self, reply: Reply, last: bool) {
         match self {
-            Self::H1(client) => client.write_reply(status, last),
-            Self::H2(client) => client.write_reply(status),
+            Self::H1(client) => client.write_reply(reply, last),
+            Self::H2(client) => client.write_reply(reply),
         }
     }
 

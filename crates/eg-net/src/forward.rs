@@ -1,9 +1,10 @@
 //! What the shell does to a request's head between its sides: the questions it asks of `eg-core` about it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use eg_core::headers::{self, Forwarding};
-use eg_core::route::{BadPath, Normalised, normalise};
+use eg_core::headers::{self, Forwarding, Refused};
+use eg_core::route::{Asked, BadPath, Normalised, normalise};
 use eg_core::snapshot::{Listener, Route};
 use eg_wire::fields::FieldId;
 use eg_wire::h1::connection_has;
@@ -11,6 +12,29 @@ use eg_wire::head::{Method, RequestHead, Version};
 
 use crate::connection::Connection;
 use crate::worker::Worker;
+
+/// How clients reach a listener that has no TLS.
+pub(crate) const SCHEME: &str = "http";
+
+/// Whose request it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Client {
+    /// The client itself, whoever is connected.
+    pub(crate) address: IpAddr,
+    /// What it says of itself is believed.
+    pub(crate) trusted: bool,
+}
+
+impl Client {
+    pub(crate) fn of(conn: &Connection, listener: &Listener, request: &RequestHead) -> Self {
+        let (peer, proxies) = (conn.client.ip(), &listener.client.trusted_proxies);
+        if !proxies.contains(peer) {
+            return Self { address: peer, trusted: false };
+        }
+        let address = headers::client_ip(&request.fields, peer, proxies, listener.headers.forms);
+        Self { address, trusted: true }
+    }
+}
 
 /// Whether a request asks to leave HTTP behind (RFC 9110, 7.8).
 pub(crate) fn wants_upgrade(request: &RequestHead) -> bool {
@@ -23,13 +47,20 @@ pub(crate) fn wants_upgrade(request: &RequestHead) -> bool {
 pub(crate) fn route(
     worker: &Worker,
     listener: &Listener,
+    client: Client,
     request: &mut RequestHead,
 ) -> Result<Arc<Route>, u16> {
+    headers::screen(&mut request.fields, listener.headers.underscores).map_err(|Refused| 400_u16)?;
     if matches!(request.method, Method::Connect | Method::Trace) {
         return Err(405);
     }
+    // The one expectation there is (RFC 9110, 10.1.1).
+    if request.fields.values(FieldId::Expect).any(|value| !value.eq_ignore_ascii_case(b"100-continue")) {
+        return Err(417);
+    }
     if request.target() != b"*" {
-        worker.with_scratch(|scratch| match normalise(request.path(), scratch) {
+        let slashes = listener.headers.encoded_slashes;
+        worker.with_scratch(|scratch| match normalise(request.path(), slashes, scratch) {
             Ok(Normalised::Unchanged) => Ok(()),
             Ok(Normalised::Changed) => {
                 let query = request.target().get(request.path().len()..).unwrap_or_default();
@@ -41,26 +72,52 @@ pub(crate) fn route(
         })?;
     }
     let path = if request.target() == b"*" { b"/" } else { request.path() };
-    listener.route(request.host(), path).cloned().ok_or(404)
+    listener.route(&Asked { head: request, path, client: client.address }).cloned().ok_or(404)
 }
 
-/// Makes the fields what the endpoint shall see.
+/// Makes head and fields what the endpoint shall see.
 pub(crate) fn prepare(
     conn: &Connection,
     listener: &Listener,
+    route: &Route,
+    client: Client,
     request: &mut RequestHead,
-    request_id: &[u8; 32],
+    id: &[u8; 32],
 ) {
     let settings = &listener.headers;
-    let id = std::str::from_utf8(request_id).unwrap_or_default();
+    let name = settings.request_id.as_deref();
+    let given = name
+        .filter(|_| client.trusted)
+        .and_then(|name| headers::given_request_id(&request.fields, name).map(<[u8]>::to_vec));
     let forwarding = Forwarding {
-        client_ip: conn.client.ip(),
+        peer: conn.client.ip(),
+        trusted: client.trusted,
         port: conn.port,
-        scheme: "http",
-        x_forwarded: settings.x_forwarded,
+        scheme: SCHEME,
+        forms: settings.forms,
         via: settings.via,
-        request_id: settings.request_id.as_deref().map(|name| (name, id)),
+        request_id: name.map(|name| (name, given.as_deref().unwrap_or(id))),
+        id,
     };
     let keep_upgrade = wants_upgrade(request);
     headers::to_upstream(request, &forwarding, keep_upgrade);
+    route.request_fields.apply(&mut request.fields);
+    if let Some(prefix) = route.strip_prefix.as_deref() {
+        strip(prefix, request);
+    }
+}
+
+/// Takes a prefix of whole segments off the path; one that it does not have stays off.
+fn strip(prefix: &[u8], request: &mut RequestHead) {
+    let Some(rest) = request.target().strip_prefix(prefix) else { return };
+    let target = request.target;
+    match rest.first() {
+        Some(b'/') => request.target = request.fields.part(target, prefix.len(), rest.len()),
+        // What is left is a query, or nothing, of the root.
+        None | Some(b'?') => {
+            let rooted = [b"/", rest].concat();
+            request.target = request.fields.store(&rooted);
+        }
+        Some(_) => {}
+    }
 }

@@ -21,6 +21,7 @@ mod metrics;
 mod panics;
 mod record;
 mod relay;
+mod reply;
 mod serve;
 mod shared;
 mod stream;

@@ -50,6 +50,7 @@ const ENDINGS: [Ending; 12] = [
 #[derive(Debug, Default)]
 pub(crate) struct ListenerCounters {
     pub(crate) connections: Counter,
+    pub(crate) refused: Counter,
     requests: [[Counter; CLASSES.len()]; VERSIONS.len()],
     endings: [Counter; ENDINGS.len()],
     durations: [Counter; BUCKETS.len() + 1],
@@ -148,6 +149,12 @@ fn listeners(page: &mut Page, shared: &Shared) {
     };
     page.family("connections_total", "counter", "Downstream connections accepted.");
     each(page, "connections_total", |part| &part.connections);
+    page.family(
+        "connections_refused_total",
+        "counter",
+        "Connections that the listener's client rules refused.",
+    );
+    each(page, "connections_refused_total", |part| &part.refused);
     page.family("request_bytes_total", "counter", "Request body bytes carried to endpoints.");
     each(page, "request_bytes_total", |part| &part.request_bytes);
     page.family("response_bytes_total", "counter", "Response body bytes carried to clients.");

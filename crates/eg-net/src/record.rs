@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -26,7 +26,12 @@ const WAITING: usize = 256;
 /// What one line says.
 pub(crate) struct Line<'a> {
     pub(crate) listener: &'a str,
-    pub(crate) client: SocketAddr,
+    /// The client itself.
+    pub(crate) client: IpAddr,
+    /// Who is connected.
+    pub(crate) peer: SocketAddr,
+    /// As the client wrote it.
+    pub(crate) target: &'a [u8],
     pub(crate) record: &'a Record,
     pub(crate) request: &'a RequestHead,
     pub(crate) request_id: &'a [u8; 32],
@@ -86,15 +91,16 @@ impl Line<'_> {
         text(out, self.listener.as_bytes());
         let _ = write!(
             out,
-            ",\"client\":\"{}\",\"protocol\":\"{}\",\"method\":",
-            self.client,
+            ",\"client\":\"{}\",\"peer\":\"{}\",\"protocol\":\"{}\",\"method\":",
+            self.client.to_canonical(),
+            self.peer,
             request.version.as_str()
         );
         text(out, request.method_text());
         out.extend_from_slice(b",\"authority\":");
         text(out, request.authority());
         out.extend_from_slice(b",\"target\":");
-        text(out, request.target());
+        text(out, self.target);
         number(out, "status", u64::from(record.status));
         number(out, "request_bytes", record.request_bytes);
         number(out, "response_bytes", record.response_bytes);
@@ -104,7 +110,7 @@ impl Line<'_> {
         out.extend_from_slice(b",\"route\":");
         text_or_null(out, self.route.map(|route| route.name.as_str()));
         out.extend_from_slice(b",\"pool\":");
-        text_or_null(out, self.route.map(|route| route.pool.name.as_str()));
+        text_or_null(out, self.route.and_then(|route| route.pool()).map(|pool| pool.name.as_str()));
         out.extend_from_slice(b",\"endpoint\":");
         text_or_null(out, self.endpoint.map(|endpoint| endpoint.name.as_str()));
         number(out, "attempts", u64::from(record.attempts));

@@ -40,10 +40,10 @@ struct Pooled {
 
 impl Idle {
     /// The connection that was used last and is still silent.
-    pub(crate) fn take(&mut self, endpoint: EndpointId) -> Option<Box<Origin>> {
+    pub(crate) fn take(&mut self, endpoint: EndpointId, now: Moment) -> Option<Box<Origin>> {
         let pooled = self.by_endpoint.get_mut(&endpoint)?;
         while let Some(mut candidate) = pooled.pop() {
-            if candidate.origin.is_quiet() {
+            if now < candidate.expires && candidate.origin.is_quiet() {
                 return Some(candidate.origin);
             }
         }

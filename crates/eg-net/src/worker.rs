@@ -121,8 +121,8 @@ impl Worker {
         }
     }
 
-    pub(crate) fn take_idle(&self, endpoint: EndpointId) -> Option<Box<Origin>> {
-        self.idle.borrow_mut().take(endpoint)
+    pub(crate) fn take_idle(&self, endpoint: EndpointId, now: Moment) -> Option<Box<Origin>> {
+        self.idle.borrow_mut().take(endpoint, now)
     }
 
     pub(crate) fn keep_idle(&self, origin: Box<Origin>, expires: Moment) {

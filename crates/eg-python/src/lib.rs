@@ -22,6 +22,12 @@ mod _engine {
     #[pymodule_export]
     use crate::toml::parse_toml;
 
+    /// See `_engine.pyi`.
+    #[pyfunction]
+    fn pattern_complaint(text: &str) -> Option<String> {
+        eg_core::snapshot::pattern_complaint(text)
+    }
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;

@@ -76,6 +76,8 @@ field_ids! {
     XForwardedPort = "x-forwarded-port",
     XForwardedProto = "x-forwarded-proto",
     Http2Settings = "http2-settings",
+    Traceparent = "traceparent",
+    Tracestate = "tracestate",
     Cookie = "cookie",
     UserAgent = "user-agent",
     Referer = "referer",
@@ -208,9 +210,14 @@ impl FieldList {
         }
     }
 
+    /// Removes every occurrence of a name, in any case.
+    pub fn remove_named(&mut self, name: &[u8]) {
+        self.remove_where(|field| field.name.eq_ignore_ascii_case(name));
+    }
+
     /// Removes all occurrences of a name and appends one.
     pub fn set(&mut self, name: &[u8], value: &[u8]) {
-        self.remove_where(|field| field.name.eq_ignore_ascii_case(name));
+        self.remove_named(name);
         self.push(name, value);
     }
 

@@ -13,5 +13,5 @@ pub use authority::is_authority;
 pub use chunk::{CHUNK_TAIL, Chunk, ChunkDecoder, Decoded, write_chunk_head, write_last_chunk};
 pub use encode::{ResponseFraming, reason_phrase, write_request, write_response};
 pub use error::HeadError;
-pub use framing::{connection_has, keep_alive, request_body, response_body};
+pub use framing::{ResponseBody, connection_has, keep_alive, request_body, response_body};
 pub use parse::{HeadLimits, MAX_FIELDS, Parsed, parse_request, parse_response};

@@ -158,6 +158,13 @@ impl RequestHead {
         self.fields.text(self.target)
     }
 
+    /// What stands behind the `?` of the target; empty if there is none.
+    #[must_use]
+    pub fn query(&self) -> &[u8] {
+        let target = self.target();
+        memchr::memchr(b'?', target).map_or(b"", |mark| &target[mark + 1..])
+    }
+
     /// The path without its query.
     #[must_use]
     pub fn path(&self) -> &[u8] {

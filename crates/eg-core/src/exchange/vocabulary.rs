@@ -23,6 +23,16 @@ pub struct Abilities {
     pub informational: bool,
 }
 
+/// How long a client's side may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For either body to make progress.
+    pub body_idle: Duration,
+    /// Bytes per second, more than 0, that the client must send or take while it is waited for; behind that for
+    /// longer than [`GRACE`](super::GRACE), it is cut.
+    pub min_rate: Option<u32>,
+}
+
 /// What the exchange needs to know of a request's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestFacts {

@@ -14,32 +14,42 @@ pub enum Normalised {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadPath;
 
+/// What becomes of `%2F` and `%5C`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncodedSlashes {
+    /// They are errors: some servers decode them to a separator, and some do not.
+    Reject,
+    /// They stay as they are.
+    Pass,
+}
+
 /// Gives the normal form of an absolute path without query: dot segments removed (RFC 3986, 5.2.4), unreserved
 /// characters decoded, other escapes in upper case (6.2.2). If that is not the path itself, it replaces what is in
 /// `out`; a path that is normal already costs one scan and no write.
 ///
 /// # Errors
-/// For `%2F`, `%5C`, `%00`, a backslash and invalid escapes: no two servers agree on what they mean.
-pub fn normalise(path: &[u8], out: &mut Vec<u8>) -> Result<Normalised, BadPath> {
+/// For `%2F` and `%5C` unless they may pass, and for `%00`, a backslash and invalid escapes: no two servers agree on
+/// what they mean.
+pub fn normalise(path: &[u8], slashes: EncodedSlashes, out: &mut Vec<u8>) -> Result<Normalised, BadPath> {
     if !path.starts_with(b"/") {
         return Err(BadPath);
     }
-    if is_normal(path)? {
+    if is_normal(path, slashes)? {
         return Ok(Normalised::Unchanged);
     }
     out.clear();
-    decode(path, out)?;
+    decode(path, slashes, out)?;
     remove_dot_segments(out);
     Ok(Normalised::Changed)
 }
 
 /// Looks at all of the path, so that an error in it is found whether or not something else has to change.
-fn is_normal(path: &[u8]) -> Result<bool, BadPath> {
+fn is_normal(path: &[u8], slashes: EncodedSlashes) -> Result<bool, BadPath> {
     let mut normal = true;
     for at in memchr::memchr3_iter(b'%', b'.', b'\\', path) {
         let (before, from) = path.split_at(at);
         normal &= match from {
-            [b'%', digits @ ..] => match escape(digits)? {
+            [b'%', digits @ ..] => match escape(digits, slashes)? {
                 Escape::Decoded(_) => false,
                 Escape::Kept(upper_case) => digits.starts_with(&upper_case),
             },
@@ -63,10 +73,11 @@ enum Escape {
 }
 
 /// Reads the two digits behind a `%`.
-fn escape(text: &[u8]) -> Result<Escape, BadPath> {
+fn escape(text: &[u8], slashes: EncodedSlashes) -> Result<Escape, BadPath> {
     let [high, low, ..] = text else { return Err(BadPath) };
     match value(*high)? << 4 | value(*low)? {
-        0 | b'/' | b'\\' => Err(BadPath),
+        0 => Err(BadPath),
+        b'/' | b'\\' if slashes == EncodedSlashes::Reject => Err(BadPath),
         byte if is_unreserved(byte) => Ok(Escape::Decoded(byte)),
         _ => Ok(Escape::Kept([high.to_ascii_uppercase(), low.to_ascii_uppercase()])),
     }
@@ -86,13 +97,13 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-fn decode(path: &[u8], out: &mut Vec<u8>) -> Result<(), BadPath> {
+fn decode(path: &[u8], slashes: EncodedSlashes, out: &mut Vec<u8>) -> Result<(), BadPath> {
     let mut rest = path;
     while let Some(at) = memchr::memchr(b'%', rest) {
         let (before, from) = rest.split_at(at);
         let Some((escaped, after)) = from.split_at_checked(3) else { return Err(BadPath) };
         out.extend_from_slice(before);
-        match escape(escaped.get(1..).unwrap_or_default())? {
+        match escape(escaped.get(1..).unwrap_or_default(), slashes)? {
             Escape::Decoded(byte) => out.push(byte),
             Escape::Kept([high, low]) => out.extend_from_slice(&[b'%', high, low]),
         }
@@ -137,7 +148,7 @@ mod tests {
 
     fn normal(path: &str) -> Result<String, BadPath> {
         let mut out = b"left over".to_vec();
-        Ok(match normalise(path.as_bytes(), &mut out)? {
+        Ok(match normalise(path.as_bytes(), EncodedSlashes::Reject, &mut out)? {
             Normalised::Unchanged => {
                 assert_eq!(out, b"left over", "{path}: nothing is written for nothing");
                 path.to_owned()
@@ -221,6 +232,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn encoded_slashes_that_may_pass_stay_encoded() {
+        let table = [
+            ("/a%2Fb", Ok("/a%2Fb")),
+            ("/a%2fb%5c", Ok("/a%2Fb%5C")),
+            ("/a/..%2f../b", Ok("/a/..%2F../b")),
+            ("/%00", Err(BadPath)),
+            ("/a\\b", Err(BadPath)),
+            ("/%2", Err(BadPath)),
+        ];
+        for (path, expected) in table {
+            let mut out = Vec::new();
+            let form = normalise(path.as_bytes(), EncodedSlashes::Pass, &mut out).map(|found| match found {
+                Normalised::Unchanged => path.to_owned(),
+                Normalised::Changed => String::from_utf8(out).unwrap(),
+            });
+            assert_eq!(form.as_deref(), expected.as_ref().copied(), "{path}");
+        }
+    }
+
     /// RFC 3986, 5.2.4, by its letter.
     fn without_dot_segments(path: &str) -> String {
         let (mut input, mut output) = (path.to_owned(), String::new());
@@ -253,7 +284,7 @@ mod tests {
         #[test]
         fn the_form_of_a_form_is_itself(path in "/([a-c./;]|%[2-7][0-9a-fA-F]){0,24}") {
             if let Ok(form) = normal(&path) {
-                let again = normalise(form.as_bytes(), &mut Vec::new());
+                let again = normalise(form.as_bytes(), EncodedSlashes::Reject, &mut Vec::new());
                 prop_assert_eq!(again, Ok(Normalised::Unchanged));
                 prop_assert!(form.starts_with('/') && form.len() <= path.len());
                 prop_assert!(!form.split('/').any(|segment| segment == "." || segment == ".."));
@@ -265,8 +296,8 @@ mod tests {
             path in proptest::collection::vec(prop_oneof![Just(b'/'), Just(b'.'), Just(b'%'), Just(b'2'), any::<u8>()], 0..32),
         ) {
             let mut out = Vec::new();
-            if normalise(&path, &mut out) == Ok(Normalised::Changed) {
-                prop_assert_eq!(normalise(&out, &mut Vec::new()), Ok(Normalised::Unchanged));
+            if normalise(&path, EncodedSlashes::Reject, &mut out) == Ok(Normalised::Changed) {
+                prop_assert_eq!(normalise(&out, EncodedSlashes::Reject, &mut Vec::new()), Ok(Normalised::Unchanged));
             }
         }
     }

@@ -2,6 +2,10 @@
 //! is refused, for whoever else writes descriptions, what could not be served, would never match, or is ambiguous.
 //! One refusal at a time: whoever wants all of them asks the loader.
 
+mod routes;
+
+pub use self::routes::pattern_complaint;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -10,16 +14,17 @@ use std::time::Duration;
 use eg_wire::h1::MAX_FIELDS;
 
 use super::spec::{
-    EndpointSpec, ListenerSpec, ListenerTimeoutsSpec, PolicySpec, PoolSpec, RouteSpec, RouteTimeoutsSpec,
-    SnapshotSpec,
+    EncodedSlashesSpec, EndpointSpec, ListenerClientSpec, ListenerHeadersSpec, ListenerSpec,
+    ListenerTimeoutsSpec, PolicySpec, PoolSpec, SnapshotSpec, UnderscoresSpec,
 };
 use super::{
-    Endpoint, Listener, ListenerHeaders, ListenerLimits, ListenerTimeouts, Pool, PoolTimeouts, Route,
-    RouteTimeouts, Snapshot, values,
+    Endpoint, Listener, ListenerClient, ListenerHeaders, ListenerLimits, ListenerTimeouts, Pool,
+    PoolTimeouts, Route, RouteAction, RouteTimeouts, Snapshot, values,
 };
+use crate::headers::{FieldEdits, Forms, Underscores};
 use crate::ledger::Ledger;
 use crate::pick::Policy;
-use crate::route::RouteTable;
+use crate::route::{EncodedSlashes, RouteTable};
 
 /// First byte timeout of requests that no route matches and a default pool serves.
 const DEFAULT_FIRST_BYTE: Duration = Duration::from_secs(60);
@@ -74,7 +79,7 @@ pub(super) fn compile(spec: &SnapshotSpec, generation: u64, ledger: &mut Ledger)
     let mut listeners: Vec<Listener> =
         spec.listeners.iter().map(|listener| compile_listener(listener, &pools)).collect::<Result<_>>()?;
     for route in &spec.routes {
-        add_route(route, &pools, &mut listeners)?;
+        routes::add_route(route, &pools, &mut listeners)?;
     }
     let _listed =
         pools.iter().flat_map(|pool| &pool.endpoints).map(|endpoint| endpoint.state.list()).collect();
@@ -141,6 +146,7 @@ fn compile_pool(spec: &PoolSpec, index: u32, ledger: &mut Ledger) -> Result<Pool
         timeouts: PoolTimeouts {
             connect: timeout(thing, "connect", spec.timeouts.connect)?,
             keepalive: Duration::from_millis(spec.timeouts.keepalive),
+            max_age: spec.timeouts.max_age.map(Duration::from_millis),
         },
     })
 }
@@ -160,17 +166,18 @@ fn compile_listener(spec: &ListenerSpec, pools: &[Arc<Pool>]) -> Result<Listener
     if !spec.h1 && !spec.h2 {
         return refuse(thing, "it speaks no version of HTTP; give h1, h2 or both");
     }
-    if let Some(name) = spec.headers.request_id.as_deref()
-        && let Err(reason) = values::field_name(name)
-    {
-        return refuse(thing, format_args!("headers.request_id {name:?}: {reason}"));
-    }
     let fallback = match spec.default_pool {
         None => None,
         Some(index) => Some(Arc::new(Route {
             name: "default".to_owned(),
-            pool: pool_at(pools, index)
-                .or_else(|reason| refuse(&thing, format_args!("default_pool: {reason}")))?,
+            action: RouteAction::Pool(
+                pool_at(pools, index)
+                    .or_else(|reason| refuse(&thing, format_args!("default_pool: {reason}")))?,
+            ),
+            strip_prefix: None,
+            host: None,
+            request_fields: FieldEdits::default(),
+            response_fields: FieldEdits::default(),
             timeouts: RouteTimeouts { request: None, first_byte: Some(DEFAULT_FIRST_BYTE) },
         })),
     };
@@ -179,15 +186,42 @@ fn compile_listener(spec: &ListenerSpec, pools: &[Arc<Pool>]) -> Result<Listener
         addresses: spec.addresses.clone(),
         h1: spec.h1,
         h2: spec.h2,
-        headers: ListenerHeaders {
-            x_forwarded: spec.headers.x_forwarded,
-            request_id: spec.headers.request_id.clone(),
-            via: spec.headers.via,
-        },
+        client: compile_client(&thing, &spec.client)?,
+        headers: compile_headers(&thing, &spec.headers)?,
         limits: compile_limits(spec)?,
         timeouts: compile_listener_timeouts(&thing, &spec.timeouts)?,
         table: RouteTable::default(),
         fallback,
+    })
+}
+
+fn compile_client(thing: &str, spec: &ListenerClientSpec) -> Result<ListenerClient> {
+    Ok(ListenerClient {
+        trusted_proxies: routes::addresses(thing, "client.trusted_proxies", &spec.trusted_proxies)?,
+        allow: routes::addresses(thing, "client.allow", &spec.allow)?,
+        deny: routes::addresses(thing, "client.deny", &spec.deny)?,
+    })
+}
+
+fn compile_headers(thing: &str, spec: &ListenerHeadersSpec) -> Result<ListenerHeaders> {
+    if let Some(name) = spec.request_id.as_deref()
+        && let Err(reason) = values::field_name(name)
+    {
+        return refuse(thing, format_args!("headers.request_id {name:?}: {reason}"));
+    }
+    Ok(ListenerHeaders {
+        forms: Forms { x_forwarded: spec.x_forwarded, forwarded: spec.forwarded },
+        request_id: spec.request_id.clone(),
+        via: spec.via,
+        underscores: match spec.underscores {
+            UnderscoresSpec::Reject => Underscores::Reject,
+            UnderscoresSpec::Drop => Underscores::Drop,
+            UnderscoresSpec::Allow => Underscores::Allow,
+        },
+        encoded_slashes: match spec.encoded_slashes {
+            EncodedSlashesSpec::Reject => EncodedSlashes::Reject,
+            EncodedSlashesSpec::Pass => EncodedSlashes::Pass,
+        },
     })
 }
 
@@ -207,6 +241,8 @@ fn compile_limits(spec: &ListenerSpec) -> Result<ListenerLimits> {
         request_header: limits.request_header,
         headers: limits.headers,
         request_body: limits.request_body,
+        requests_per_connection: limits.requests_per_connection.map(|count| count.max(1)),
+        min_rate: limits.min_rate.filter(|rate| *rate > 0),
     })
 }
 
@@ -215,41 +251,6 @@ fn compile_listener_timeouts(thing: &str, spec: &ListenerTimeoutsSpec) -> Result
         header: timeout(thing, "header", spec.header)?,
         idle: timeout(thing, "idle", spec.idle)?,
         body_idle: timeout(thing, "body_idle", spec.body_idle)?,
-    })
-}
-
-// --- routes --------------------------------------------------------------------------------------------
-
-fn add_route(spec: &RouteSpec, pools: &[Arc<Pool>], listeners: &mut [Listener]) -> Result<()> {
-    let thing = format!("route {}", spec.name);
-    if let Some(prefix) = spec.path_prefix.as_deref()
-        && let Err(reason) = values::path_prefix(prefix)
-    {
-        return refuse(thing, format_args!("path_prefix {prefix:?}: {reason}"));
-    }
-    for host in &spec.hosts {
-        if let Err(reason) = values::host(host) {
-            return refuse(thing, format_args!("host {host:?}: {reason}"));
-        }
-    }
-    let route = Arc::new(Route {
-        name: spec.name.clone(),
-        pool: pool_at(pools, spec.pool).or_else(|reason| refuse(&thing, reason))?,
-        timeouts: compile_route_timeouts(&thing, &spec.timeouts)?,
-    });
-    for index in &spec.listeners {
-        match listeners.get_mut(*index as usize) {
-            Some(listener) => listener.table.add(&spec.hosts, spec.path_prefix.as_deref(), &route),
-            None => return refuse(thing, format_args!("there is no listener {index}")),
-        }
-    }
-    Ok(())
-}
-
-fn compile_route_timeouts(thing: &str, spec: &RouteTimeoutsSpec) -> Result<RouteTimeouts> {
-    Ok(RouteTimeouts {
-        request: spec.request.map(|span| timeout(thing, "request", span)).transpose()?,
-        first_byte: spec.first_byte.map(|span| timeout(thing, "first_byte", span)).transpose()?,
     })
 }
 
@@ -274,9 +275,16 @@ mod tests {
         }
     }
 
+    fn assert_refused(table: &[(&str, Value, &str)]) {
+        for (pointer, value, reason) in table {
+            let refusal = refusal(pointer, value);
+            assert!(refusal.starts_with(reason), "{pointer}: {refusal}");
+        }
+    }
+
     #[test]
     fn what_cannot_be_run_is_refused_by_name_and_value() {
-        let table = [
+        assert_refused(&[
             ("/max_connections", json!(0), "max_connections: 0"),
             ("/pools/0/name", json!(""), "pool 1: it has no name"),
             ("/pools/0/timeouts/connect", json!(0), "pool app: timeouts.connect: 0"),
@@ -297,18 +305,99 @@ mod tests {
             ("/listeners/0/timeouts/idle", json!(0), "listener web: timeouts.idle: 0"),
             ("/listeners/0/timeouts/body_idle", json!(0), "listener web: timeouts.body_idle: 0"),
             ("/listeners/0/addresses", json!(["a", "a"]), "listener web: address a: listener web has it"),
+            ("/listeners/0/client/allow", json!(["x"]), "listener web: client.allow: \"x\" is not"),
+            ("/listeners/0/client/deny", json!(["x"]), "listener web: client.deny: \"x\" is not"),
+            (
+                "/listeners/0/client/trusted_proxies",
+                json!(["x"]),
+                "listener web: client.trusted_proxies: \"x\"",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_a_route_can_never_match_is_refused() {
+        assert_refused(&[
             ("/routes/0/name", json!(""), "route 1: it has no name"),
-            ("/routes/0/pool", json!(7), "route r: there is no pool 7"),
             ("/routes/0/listeners", json!([0, 3]), "route r: there is no listener 3"),
-            ("/routes/0/hosts", json!(["a", "B"]), "route r: host \"B\": write it in lower case"),
-            ("/routes/0/path_prefix", json!("a"), "route r: path_prefix \"a\": it would never match"),
+            ("/routes/0/matches/hosts", json!(["a", "B"]), "route r: host \"B\": write it in lower case"),
+            (
+                "/routes/0/matches/path",
+                json!({"prefix": "a"}),
+                "route r: path_prefix \"a\": it would never match",
+            ),
+            ("/routes/0/matches/path", json!({"exact": "/a/.."}), "route r: path \"/a/..\": it would never"),
+            (
+                "/routes/0/matches/path",
+                json!({"pattern": "("}),
+                "route r: path_regex: \"(\" is not a regular",
+            ),
+            ("/routes/0/matches/path", json!({"pattern": "(a{999}){999}"}), "route r: path_regex: \"(a{999}"),
+            ("/routes/0/matches/methods", json!(["G T"]), "route r: methods \"G T\": it is not a method"),
+            ("/routes/0/matches/fields", json!([["x y", "present"]]), "route r: headers \"x y\": it is not"),
+            (
+                "/routes/0/matches/query",
+                json!([["q", {"pattern": "["}]]),
+                "route r: query \"q\": \"[\" is not",
+            ),
+            (
+                "/routes/0/matches/clients",
+                json!(["10.0.0.1/8"]),
+                "route r: client_ip: \"10.0.0.1/8\" has bits",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_a_route_cannot_do_is_refused() {
+        assert_refused(&[
+            ("/routes/0/action/pool", json!(7), "route r: there is no pool 7"),
+            (
+                "/routes/0/action",
+                json!({"redirect": {"to": ["path"], "status": 200}}),
+                "route r: redirect: 200",
+            ),
+            (
+                "/routes/0/action",
+                json!({"redirect": {"to": [], "status": 301}}),
+                "route r: redirect: it is not",
+            ),
+            (
+                "/routes/0/action",
+                json!({"redirect": {"to": [{"text": "/\r\n"}], "status": 301}}),
+                "route r: redirect: it is not a place",
+            ),
+            (
+                "/routes/0/action",
+                json!({"respond": {"status": 101, "body": "", "content_type": "a"}}),
+                "route r: respond: 101 is not between 200 and 599",
+            ),
+            (
+                "/routes/0/action",
+                json!({"respond": {"status": 204, "body": "x", "content_type": "a"}}),
+                "route r: respond: a 204 has no body",
+            ),
+            (
+                "/routes/0/action",
+                json!({"respond": {"status": 200, "body": "x", "content_type": "a\n"}}),
+                "route r: respond: \"a\\n\" is not a content type",
+            ),
+            ("/routes/0/rewrite/host", json!("a b"), "route r: rewrite.host \"a b\": it is not a host"),
+            ("/routes/0/rewrite/strip_prefix", json!("a"), "route r: rewrite.strip_prefix \"a\": it would"),
+            ("/routes/0/request_fields/remove", json!(["Host"]), "route r: headers.request \"Host\": how"),
+            (
+                "/routes/0/response_fields/set",
+                json!([["a:", "b"]]),
+                "route r: headers.response \"a:\": it is",
+            ),
+            (
+                "/routes/0/response_fields/add",
+                json!([["a", "b\n"]]),
+                "route r: headers.response \"a\": \"b\\n\"",
+            ),
             ("/routes/0/timeouts/request", json!(0), "route r: timeouts.request: 0"),
             ("/routes/0/timeouts/first_byte", json!(0), "route r: timeouts.first_byte: 0"),
-        ];
-        for (pointer, value, reason) in table {
-            let refusal = refusal(pointer, &value);
-            assert!(refusal.starts_with(reason), "{pointer}: {refusal}");
-        }
+        ]);
     }
 
     #[test]
@@ -340,9 +429,11 @@ mod tests {
             spec(&[route("everything", &["[::1]", "*.com"], Some("/")), route("nowhere", &[], None)]);
         world["routes"][1]["listeners"] = json!([]);
         world["listeners"][0]["addresses"] = json!([]);
-        world["listeners"][0]["limits"] = json!({"request_header": 1, "headers": 256, "request_body": 0});
+        world["listeners"][0]["limits"] = json!({
+            "request_header": 1, "headers": 256, "request_body": 0, "requests_per_connection": 0, "min_rate": 0,
+        });
         world["listeners"][0]["headers"]["request_id"] = json!(null);
-        world["pools"][0]["timeouts"] = json!({"connect": 1, "keepalive": 0});
+        world["pools"][0]["timeouts"] = json!({"connect": 1, "keepalive": 0, "max_age": 0});
         world["pools"][0]["endpoints"] = json!([]);
         assert!(compile(&world, &mut Ledger::default()).is_ok());
     }

@@ -33,6 +33,8 @@ pub struct ListenerSpec {
     pub h2: bool,
     /// Index of the pool that serves what no route matches; none: 404.
     pub default_pool: Option<u32>,
+    /// Who may connect, and who is believed.
+    pub client: ListenerClientSpec,
     /// Fields added towards the endpoint.
     pub headers: ListenerHeadersSpec,
     /// What a request may ask of us.
@@ -41,16 +43,56 @@ pub struct ListenerSpec {
     pub timeouts: ListenerTimeoutsSpec,
 }
 
-/// Fields a listener adds to what it forwards.
+/// Prefixes of addresses, such as `10.0.0.0/8`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenerClientSpec {
+    /// Whose claims about other clients are believed.
+    pub trusted_proxies: Vec<String>,
+    /// Who may connect.
+    pub allow: Vec<String>,
+    /// Who may not, although allowed.
+    pub deny: Vec<String>,
+}
+
+/// Fields a listener adds to what it forwards, and names and paths that it takes.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListenerHeadersSpec {
     /// Set `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`.
     pub x_forwarded: bool,
+    /// Set `Forwarded` (RFC 7239).
+    pub forwarded: bool,
     /// Name of the request id field; none: no id is added.
     pub request_id: Option<String>,
     /// Append to `Via` (RFC 9110, 7.6.3).
     pub via: bool,
+    /// What becomes of names with an underscore.
+    pub underscores: UnderscoresSpec,
+    /// What becomes of `%2F` and `%5C` in paths.
+    pub encoded_slashes: EncodedSlashesSpec,
+}
+
+/// What becomes of names with an underscore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnderscoresSpec {
+    /// 400.
+    Reject,
+    /// The field is left out.
+    Drop,
+    /// Nothing.
+    Allow,
+}
+
+/// What becomes of `%2F` and `%5C` in paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncodedSlashesSpec {
+    /// 400.
+    Reject,
+    /// They stay encoded.
+    Pass,
 }
 
 /// Bounds of a listener. Sizes in bytes.
@@ -63,6 +105,10 @@ pub struct ListenerLimitsSpec {
     pub headers: u16,
     /// Request body; more is 413.
     pub request_body: Option<u64>,
+    /// Requests of one connection; the last one is told that it is.
+    pub requests_per_connection: Option<u64>,
+    /// Bytes per second that a client must send or take while it is waited for.
+    pub min_rate: Option<u32>,
 }
 
 /// Timeouts of a listener, in milliseconds.
@@ -85,14 +131,124 @@ pub struct RouteSpec {
     pub name: String,
     /// Indices of the listeners it applies to.
     pub listeners: Vec<u32>,
-    /// Lower-case names without port or trailing dot: exact, or `*.` and a suffix; empty: any host.
-    pub hosts: Vec<String>,
-    /// Whole-segment prefix that starts with `/`; none: any path.
-    pub path_prefix: Option<String>,
-    /// Index of the pool.
-    pub pool: u32,
+    /// Which requests.
+    pub matches: MatchSpec,
+    /// What is done with them.
+    pub action: ActionSpec,
+    /// What changes in a request on its way to the endpoint.
+    pub rewrite: RewriteSpec,
+    /// Changes to the fields of requests.
+    pub request_fields: FieldEditsSpec,
+    /// Changes to the fields of responses, our own for this route included.
+    pub response_fields: FieldEditsSpec,
     /// How long the endpoint may take.
     pub timeouts: RouteTimeoutsSpec,
+}
+
+/// What a route asks of a request: all of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatchSpec {
+    /// Lower-case names without port or trailing dot: exact, or `*.` and a suffix; empty: any host.
+    pub hosts: Vec<String>,
+    /// Of the normalised path; none: any.
+    pub path: Option<PathSpec>,
+    /// Methods as they are sent; empty: any.
+    pub methods: Vec<String>,
+    /// Names of fields, and what one of their values must be.
+    pub fields: Vec<(String, TextSpec)>,
+    /// Names of parameters of the query, and what one of their values must be; both decoded.
+    pub query: Vec<(String, TextSpec)>,
+    /// Prefixes of addresses; empty: any client.
+    pub clients: Vec<String>,
+}
+
+/// What a path must be.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PathSpec {
+    /// This, in its normal form.
+    Exact(String),
+    /// This or below it, in whole segments.
+    Prefix(String),
+    /// Matched by this regular expression from end to end.
+    Pattern(String),
+}
+
+/// What a text must be.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextSpec {
+    /// There.
+    Present,
+    /// This.
+    Equal(String),
+    /// Matched by this regular expression from end to end.
+    Pattern(String),
+}
+
+/// What is done with a request.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionSpec {
+    /// It is forwarded to the pool at this index.
+    Pool(u32),
+    /// It is answered with another place.
+    Redirect {
+        /// Where to: texts, and what is filled in from the request.
+        to: Vec<PartSpec>,
+        /// 301, 302, 303, 307 or 308.
+        status: u16,
+    },
+    /// It is answered.
+    Respond {
+        /// 200 to 599.
+        status: u16,
+        /// Empty where the status has none.
+        body: String,
+        /// `Content-Type`.
+        content_type: String,
+    },
+}
+
+/// A part of a place that is made from the request.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartSpec {
+    /// This.
+    Text(String),
+    /// `http` or `https`.
+    Scheme,
+    /// The host without its port.
+    Host,
+    /// The port that was connected to.
+    Port,
+    /// The path, normalised.
+    Path,
+    /// The query with its `?`; nothing if there is none.
+    Query,
+}
+
+/// What changes in a request on its way to the endpoint.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RewriteSpec {
+    /// Prefix of whole segments that the path loses.
+    pub strip_prefix: Option<String>,
+    /// What `Host` says instead.
+    pub host: Option<String>,
+}
+
+/// Changes to fields, in this order.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldEditsSpec {
+    /// Names.
+    pub remove: Vec<String>,
+    /// Names and values that replace what is there.
+    pub set: Vec<(String, String)>,
+    /// Names and values that join what is there.
+    pub add: Vec<(String, String)>,
 }
 
 /// Timeouts of a route, in milliseconds.
@@ -145,4 +301,6 @@ pub struct PoolTimeoutsSpec {
     pub connect: u64,
     /// How long an idle connection is kept for reuse.
     pub keepalive: u64,
+    /// How old a connection may become before it is not reused.
+    pub max_age: Option<u64>,
 }

@@ -8,7 +8,7 @@ use eg_wire::fields::FieldId;
 use eg_wire::h1::is_authority;
 
 use super::Address;
-use crate::route::{MAX_HOST, Normalised, normalise};
+use crate::route::{EncodedSlashes, MAX_HOST, Normalised, normalise};
 
 /// Longest path of a Unix socket (unix(7)), without its terminator.
 const MAX_UNIX_PATH: usize = 107;
@@ -31,10 +31,20 @@ pub(super) fn address(text: &str) -> Result<Address, String> {
     }
 }
 
-/// The name of a field that the gateway adds (RFC 9110, 5.6.2).
+/// Whether a text is a token, as names of fields and methods are (RFC 9110, 5.6.2).
+pub(super) fn is_token(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_allowed)
+}
+
+/// Whether a text can be the value of a field: no control characters, and no blanks around it (RFC 9110, 5.5).
+pub(super) fn is_field_value(text: &str) -> bool {
+    text.trim_ascii() == text && text.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+}
+
+/// The name of a field that the gateway adds.
 pub(super) fn field_name(name: &str) -> Result<(), &'static str> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_token) {
+    if !is_token(name) {
         Err("it is not the name of a field")
     } else if FieldId::of(name.as_bytes()) != FieldId::Other {
         Err("it is a field with a meaning of its own; give another name, such as x-request-id")
@@ -55,7 +65,7 @@ pub(super) fn path_prefix(prefix: &str) -> Result<(), String> {
             "it would never match; write spaces and what is not ASCII as %XX, and no query".to_owned()
         );
     }
-    match normalise(prefix.as_bytes(), &mut normal) {
+    match normalise(prefix.as_bytes(), EncodedSlashes::Reject, &mut normal) {
         Ok(Normalised::Unchanged) => Ok(()),
         Ok(Normalised::Changed) => {
             Err(format!("it would never match; write it as {:?}", String::from_utf8_lossy(&normal)))

@@ -3,6 +3,7 @@
 
 mod carrying;
 mod leaving;
+mod pacing;
 mod recording;
 mod refusing;
 mod retrying;

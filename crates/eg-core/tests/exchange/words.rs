@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use eg_core::exchange::Action::{Ask, Connect, Done, DownHead, Grant, UpHead};
 use eg_core::exchange::{
-    Abilities, Connection, Down, Ending, Exchange, Input, Plan, Question, Record, RequestFacts,
+    Abilities, Connection, Down, Ending, Exchange, Input, Patience, Plan, Question, Record, RequestFacts,
     ResponseFacts, Side, Stage, Up, Verdict,
 };
 use eg_core::time::Moment;
@@ -68,6 +68,7 @@ pub(crate) const fn connected(connection: Connection) -> Input {
 pub(crate) struct Setting {
     pub(crate) client: Abilities,
     pub(crate) client_takes: u32,
+    pub(crate) min_rate: Option<u32>,
     pub(crate) plan: Plan,
     pub(crate) connection: Connection,
 }
@@ -75,6 +76,7 @@ pub(crate) struct Setting {
 pub(crate) const USUAL: Setting = Setting {
     client: Abilities { trailers: true, informational: true },
     client_takes: 100,
+    min_rate: None,
     plan: Plan {
         hooks: false,
         connect_attempts: 2,
@@ -98,7 +100,8 @@ impl Setting {
     #[track_caller]
     pub(crate) fn idle(self) -> Script<Exchange> {
         let now = Moment::at(secs(1));
-        Script::new(Exchange::new(self.client, self.client_takes, BODY_IDLE, now), now)
+        let patience = Patience { body_idle: BODY_IDLE, min_rate: self.min_rate };
+        Script::new(Exchange::new(self.client, self.client_takes, patience, now), now)
     }
 
     /// The route is asked for.

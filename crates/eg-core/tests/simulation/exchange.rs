@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use eg_core::exchange::{
-    Abilities, Connection, Down, Ending, Exchange, Input, Plan, Question, RequestFacts, ResponseFacts, Stage,
-    Up, Verdict,
+    Abilities, Connection, Down, Ending, Exchange, Input, Patience, Plan, Question, RequestFacts,
+    ResponseFacts, Stage, Up, Verdict,
 };
 use eg_core::time::Moment;
 use eg_wire::head::BodyLength;
@@ -71,7 +71,7 @@ impl<'a> World<'a> {
         sides[0] = if body == BodyLength::Empty { 0 } else { sides[0] };
         let [request_size, response_size] = sides;
         Self {
-            exchange: Exchange::new(able, credit, body_idle, now),
+            exchange: Exchange::new(able, credit, Patience { body_idle, min_rate: None }, now),
             watch: Watch::new(able, credit, body_idle),
             client: Party { left: request_size, trailers: chance.one_in(3), undigested: 0 },
             endpoint: Party::default(),

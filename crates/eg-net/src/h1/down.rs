@@ -5,12 +5,13 @@ use std::task::{Context, Poll, ready};
 use eg_core::exchange::Down;
 use eg_wire::fields::FieldList;
 use eg_wire::h1::{
-    HeadError, HeadLimits, Parsed, ResponseFraming, keep_alive, parse_request, reason_phrase, write_response,
+    HeadError, HeadLimits, Parsed, ResponseFraming, keep_alive, parse_request, write_response,
 };
 use eg_wire::head::{BodyLength, Method, RequestHead, ResponseHead, Version};
 
 use crate::buffer::Piece;
 use crate::h1::wire::{Body, BodyError, Wire};
+use crate::reply::Reply;
 use crate::stream::Stream;
 
 /// What came instead of a request.
@@ -151,11 +152,11 @@ impl Client {
     }
 
     /// Writes a whole response of our own.
-    pub(crate) fn write_reply(&mut self, status: u16, last: bool) {
-        let text = format!("{status} {}\n", reason_phrase(status));
-        let mut head = ResponseHead { status, version: Version::H11, ..ResponseHead::default() };
-        head.fields.push(b"content-type", b"text/plain; charset=utf-8");
-        let body = if self.method == Method::Head {
+    pub(crate) fn write_reply(&mut self, reply: Reply, last: bool) {
+        let Reply { mut head, body: text } = reply;
+        let body = if text.is_empty() {
+            BodyLength::Empty
+        } else if self.method == Method::Head {
             head.fields.push(b"content-length", text.len().to_string().as_bytes());
             BodyLength::Empty
         } else {
@@ -163,7 +164,7 @@ impl Client {
         };
         self.write_head(&head, body, last);
         if body != BodyLength::Empty {
-            self.wire.output.push(Piece::Part(text.as_bytes()));
+            self.wire.output.push(Piece::Part(&text));
             self.wire.begin_body(BodyLength::Empty);
         }
         self.finishing = true;

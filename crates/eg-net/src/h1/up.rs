@@ -4,8 +4,11 @@ use std::task::{Context, Poll, Waker};
 
 use eg_core::exchange::{ResponseFacts, Stage, Up};
 use eg_core::ledger::EndpointId;
+use eg_core::time::Moment;
 use eg_wire::fields::FieldList;
-use eg_wire::h1::{HeadError, HeadLimits, Parsed, keep_alive, parse_response, response_body, write_request};
+use eg_wire::h1::{
+    HeadError, HeadLimits, Parsed, ResponseBody, parse_response, response_body, write_request,
+};
 use eg_wire::head::{BodyLength, Method, RequestHead, ResponseHead};
 
 use crate::buffer::Piece;
@@ -34,10 +37,12 @@ pub(crate) struct Origin {
     wrote: bool,
     /// The endpoint no longer takes bytes; it may still have something to say.
     deaf: bool,
+    /// When it was established.
+    born: Moment,
 }
 
 impl Origin {
-    pub(crate) fn new(endpoint: EndpointId, stream: Stream) -> Self {
+    pub(crate) fn new(endpoint: EndpointId, stream: Stream, born: Moment) -> Self {
         Self {
             endpoint,
             wire: Wire::new(stream),
@@ -46,6 +51,7 @@ impl Origin {
             keeps: true,
             wrote: false,
             deaf: false,
+            born,
         }
     }
 
@@ -66,13 +72,18 @@ impl Origin {
             && self.wire.input.is_empty()
     }
 
+    /// When it was established.
+    pub(crate) fn born(&self) -> Moment {
+        self.born
+    }
+
     // --- request ---------------------------------------------------------------------------------------
 
-    pub(crate) fn write_head(&mut self, head: &RequestHead, body: BodyLength) {
+    pub(crate) fn write_head(&mut self, head: &RequestHead, host: &[u8], body: BodyLength) {
         self.reading = Reading::Head { seen: 0 };
         self.method = head.method;
         self.wrote = false;
-        write_request(head, body, self.wire.output.tail());
+        write_request(head, host, body, self.wire.output.tail());
         self.wire.begin_body(body);
     }
 
@@ -158,11 +169,11 @@ impl Origin {
         if (100..200).contains(&head.status) && head.status != 101 {
             return Ok(Some(Up::Info));
         }
-        let body = response_body(self.method, head)?;
-        self.keeps &= keep_alive(head.version, &head.fields) && body != BodyLength::UntilClose;
-        self.wire.expect_body(body);
-        self.reading = if body == BodyLength::Empty { Reading::Done } else { Reading::Body };
-        Ok(Some(Up::Head(ResponseFacts { status: head.status, body })))
+        let ResponseBody { length, keeps } = response_body(self.method, head)?;
+        self.keeps &= keeps;
+        self.wire.expect_body(length);
+        self.reading = if length == BodyLength::Empty { Reading::Done } else { Reading::Body };
+        Ok(Some(Up::Head(ResponseFacts { status: head.status, body: length })))
     }
 
     fn failed(&mut self, stage: Stage) -> Up {

@@ -5,13 +5,13 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use eg_core::exchange::Down;
 use eg_wire::fields::FieldList;
-use eg_wire::h1::reason_phrase;
-use eg_wire::head::{BodyLength, Method, ResponseHead, Version};
+use eg_wire::head::{BodyLength, Method, ResponseHead};
 use h2::{Reason, RecvStream, SendStream, server::SendResponse};
 
 use crate::buffer::Piece;
 use crate::h1::wire::WINDOW;
 use crate::h2::convert;
+use crate::reply::Reply;
 
 pub(crate) struct Client {
     respond: SendResponse<Bytes>,
@@ -151,17 +151,19 @@ impl Client {
     }
 
     /// Writes a whole response of our own.
-    pub(crate) fn write_reply(&mut self, status: u16) {
-        let text = format!("{status} {}\n", reason_phrase(status));
-        let mut head = ResponseHead { status, version: Version::H2, ..ResponseHead::default() };
-        head.fields.push(b"content-type", b"text/plain; charset=utf-8");
-        head.fields.push(b"content-length", text.len().to_string().as_bytes());
+    pub(crate) fn write_reply(&mut self, reply: Reply) {
+        let Reply { mut head, body } = reply;
+        if body.is_empty() {
+            self.write_head(&head, BodyLength::Empty);
+            return;
+        }
+        head.fields.push(b"content-length", body.len().to_string().as_bytes());
         if self.method == Method::Head {
             self.write_head(&head, BodyLength::Empty);
         } else {
-            let length = text.len() as u64;
+            let length = body.len() as u64;
             self.write_head(&head, BodyLength::Exact(length));
-            self.write_data(Piece::Shared(Bytes::from(text)), length as u32);
+            self.write_data(Piece::Shared(Bytes::from(body)), length as u32);
         }
     }
 
@@ -221,14 +223,16 @@ impl Client {
             return (!std::mem::replace(&mut self.sent_told, true)).then_some(Down::Sent);
         }
         let send = self.send.as_mut()?;
-        if self.credited < WINDOW as usize / 2 {
-            send.reserve_capacity(WINDOW as usize);
+        if self.credited > WINDOW as usize / 2 {
+            return None;
         }
+        // One byte of room says that what was sent before has left. Reserving all that may come would take it from
+        // the connection's window, and so from streams that have something to say.
+        send.reserve_capacity(1);
         loop {
-            let capacity = send.capacity().min(WINDOW as usize);
-            if capacity > self.credited {
-                let more = capacity - self.credited;
-                self.credited = capacity;
+            if send.capacity() > 0 {
+                let more = WINDOW as usize - self.credited;
+                self.credited = WINDOW as usize;
                 return Some(Down::Credit(more as u32));
             }
             match send.poll_capacity(cx) {

@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use eg_core::time::Moment;
@@ -30,6 +31,8 @@ use crate::timer::Timer;
 
 /// Streams that one connection may have open.
 const MAX_STREAMS: u32 = 128;
+/// How long a client without streams may take to answer a GOAWAY.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Serves a connection whose preface has been seen.
 pub(crate) async fn serve(conn: Rc<Connection>, wire: Wire, mut timer: Timer) {
@@ -75,10 +78,13 @@ impl Session {
                 Poll::Ready(Some(Ok((request, respond)))) => self.open(request, respond),
                 // The connection is over, for a reason that no request can be told.
                 Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
-                Poll::Pending if self.leaving => return Poll::Pending,
                 Poll::Pending => {
                     if self.open.get() > 0 {
                         self.idle_since = self.conn.worker.now();
+                    }
+                    if self.leaving {
+                        // Leaving in peace takes the client's word, which may never come.
+                        return poll_until(&self.conn, &mut self.timer, self.idle_since + FAREWELL, cx);
                     }
                     let idle = self.conn.served().listener.timeouts.idle;
                     if poll_until(&self.conn, &mut self.timer, self.idle_since + idle, cx).is_pending() {
@@ -93,6 +99,7 @@ impl Session {
     /// Says GOAWAY; streams that are open end in peace.
     fn leave(&mut self) {
         if !std::mem::replace(&mut self.leaving, true) {
+            self.idle_since = self.conn.worker.now();
             self.front.graceful_shutdown();
         }
     }

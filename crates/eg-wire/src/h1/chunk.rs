@@ -9,6 +9,8 @@ use crate::fields::{FieldId, FieldList};
 
 /// Bytes of extensions that one message may carry; nobody uses any.
 const MAX_EXTENSIONS: u32 = 4096;
+/// Digits of a size: what 64 bits have. Zeros in front count, or a size could be of any length.
+const MAX_DIGITS: u8 = 16;
 
 /// What follows the data of a chunk.
 pub const CHUNK_TAIL: &[u8] = b"\r\n";
@@ -57,6 +59,8 @@ pub struct ChunkDecoder {
     state: State,
     /// Of the present chunk: its size while that is read, then what is left of its data.
     left: u64,
+    /// Digits of that size so far.
+    digits: u8,
     extensions: u32,
 }
 
@@ -97,10 +101,9 @@ impl ChunkDecoder {
 
     fn framing(&mut self, byte: u8) -> Result<(), HeadError> {
         self.state = match (self.state, byte) {
-            (State::Start | State::Size, byte) if byte.is_ascii_hexdigit() => {
-                let digit = (byte as char).to_digit(16).unwrap_or(0);
-                let shifted = self.left.checked_mul(16).ok_or(HeadError::Chunk)?;
-                self.left = shifted + u64::from(digit);
+            (State::Start | State::Size, byte) if byte.is_ascii_hexdigit() && self.digits < MAX_DIGITS => {
+                self.digits += 1;
+                self.left = self.left << 4 | u64::from((byte as char).to_digit(16).unwrap_or(0));
                 State::Size
             }
             (State::Size, b';') => State::Extension,
@@ -112,7 +115,10 @@ impl ChunkDecoder {
             (State::SizeLf, b'\n') if self.left == 0 => State::Trailers,
             (State::SizeLf, b'\n') => State::Data,
             (State::DataCr, b'\r') => State::DataLf,
-            (State::DataLf, b'\n') => State::Start,
+            (State::DataLf, b'\n') => {
+                self.digits = 0;
+                State::Start
+            }
             _ => return Err(HeadError::Chunk),
         };
         Ok(())
@@ -268,6 +274,7 @@ mod tests {
             "4\r\nwiki\n0\r\n\r\n",
             "4\r\nwikix\r\n",
             "10000000000000000\r\n",
+            "00000000000000004\r\nwiki\r\n",
             "4;a\nb\r\n",
             "4;\0\r\n",
             "-1\r\n",

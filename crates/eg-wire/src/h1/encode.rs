@@ -15,14 +15,15 @@ pub struct ResponseFraming {
     pub head_only: bool,
 }
 
-/// Writes a request's head in origin form, as HTTP/1.1.
-pub fn write_request(head: &RequestHead, body: BodyLength, out: &mut Vec<u8>) {
+/// Writes a request's head in origin form, as HTTP/1.1, for `host`: what the request was routed by, unless somebody
+/// has said otherwise.
+pub fn write_request(head: &RequestHead, host: &[u8], body: BodyLength, out: &mut Vec<u8>) {
     out.extend_from_slice(head.method_text());
     out.push(b' ');
     out.extend_from_slice(head.target());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    // First, as RFC 9110, 7.2 wants it, and from what the request was routed by.
-    write_field(b"Host", head.authority(), out);
+    // First, as RFC 9110, 7.2 wants it.
+    write_field(b"Host", host, out);
     for field in head.fields.iter().filter(|field| field.id != FieldId::Host && !is_framing(field.id)) {
         write_field(field.name, field.value, out);
     }
@@ -164,7 +165,7 @@ mod tests {
             "POST http://a/x HTTP/1.1\r\nX-One: 1\r\nHOST: a\r\nContent-Length: 3\r\nx-two: 2\r\n\r\n",
         );
         let mut out = Vec::new();
-        write_request(&head, body, &mut out);
+        write_request(&head, head.authority(), body, &mut out);
         let expected = "POST /x HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nx-two: 2\r\ncontent-length: 3\r\n\r\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }

@@ -13,16 +13,37 @@ pub fn request_body(head: &RequestHead) -> Result<BodyLength, HeadError> {
     Ok(declared(head.version, &head.fields)?.unwrap_or(BodyLength::Empty))
 }
 
-/// How much body follows the head of a response to a request with this method.
+/// What follows the head of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResponseBody {
+    /// How much body.
+    pub length: BodyLength,
+    /// Whether the connection can serve another exchange after it.
+    pub keeps: bool,
+}
+
+/// What follows the head of a response to a request with this method.
+///
+/// A 204 or 205 has no content, whatever it says (RFC 9110, 15.3.5 and 15.3.6). One that announces some is not
+/// believed: what may come is not read, and nothing is asked on that connection again.
 ///
 /// # Errors
 /// If the fields leave room for two opinions, even where no body can follow.
-pub fn response_body(request: Method, head: &ResponseHead) -> Result<BodyLength, HeadError> {
+pub fn response_body(request: Method, head: &ResponseHead) -> Result<ResponseBody, HeadError> {
     let declared = declared(head.version, &head.fields)?;
-    if request == Method::Head || head.status < 200 || matches!(head.status, 204 | 205 | 304) {
-        return Ok(BodyLength::Empty);
-    }
-    Ok(declared.unwrap_or(BodyLength::UntilClose))
+    let keeps = keep_alive(head.version, &head.fields);
+    Ok(match head.status {
+        204 | 205 => {
+            let length = BodyLength::Empty;
+            ResponseBody { length, keeps: keeps && declared.is_none_or(|declared| declared == length) }
+        }
+        ..200 | 304 => ResponseBody { length: BodyLength::Empty, keeps },
+        _ if request == Method::Head => ResponseBody { length: BodyLength::Empty, keeps },
+        _ => match declared {
+            Some(length) => ResponseBody { length, keeps },
+            None => ResponseBody { length: BodyLength::UntilClose, keeps: false },
+        },
+    })
 }
 
 /// What the fields say; `Exact(0)` is `Empty`.
@@ -135,21 +156,32 @@ mod tests {
 
     #[test]
     fn a_response_without_length_ends_with_its_connection() {
-        let response = |method, status, fields: &[(&str, &str)]| {
-            response_body(method, &ResponseHead { status, fields: list(fields), ..ResponseHead::default() })
-        };
-        assert_eq!(response(Method::Get, 200, &[]), Ok(BodyLength::UntilClose));
-        assert_eq!(response(Method::Get, 200, &[("content-length", "3")]), Ok(BodyLength::Exact(3)));
-        for (method, status) in
-            [(Method::Head, 200), (Method::Get, 204), (Method::Get, 304), (Method::Get, 103)]
-        {
-            assert_eq!(
-                response(method, status, &[("content-length", "3")]),
-                Ok(BodyLength::Empty),
-                "{status}"
-            );
+        type Row<'a> = (Method, u16, &'a [(&'a str, &'a str)], BodyLength, bool);
+        let length = [("content-length", "3")];
+        let table: [Row<'_>; 13] = [
+            (Method::Get, 200, &[], BodyLength::UntilClose, false),
+            (Method::Get, 200, &length, BodyLength::Exact(3), true),
+            (Method::Get, 200, &[("content-length", "0")], BodyLength::Empty, true),
+            (Method::Get, 200, &[("transfer-encoding", "chunked")], BodyLength::Streamed, true),
+            (Method::Get, 200, &[("connection", "close"), length[0]], BodyLength::Exact(3), false),
+            (Method::Head, 200, &length, BodyLength::Empty, true),
+            (Method::Get, 304, &length, BodyLength::Empty, true),
+            (Method::Get, 103, &length, BodyLength::Empty, true),
+            (Method::Get, 204, &[], BodyLength::Empty, true),
+            (Method::Get, 205, &[("content-length", "0")], BodyLength::Empty, true),
+            // Content where none can be: it is not waited for, and does not become the next response.
+            (Method::Get, 204, &length, BodyLength::Empty, false),
+            (Method::Get, 205, &length, BodyLength::Empty, false),
+            (Method::Head, 205, &[("transfer-encoding", "chunked")], BodyLength::Empty, false),
+        ];
+        for (method, status, fields, length, keeps) in table {
+            let head = ResponseHead { status, fields: list(fields), ..ResponseHead::default() };
+            let expected = Ok(ResponseBody { length, keeps });
+            assert_eq!(response_body(method, &head), expected, "{method:?} {status} {fields:?}");
         }
-        assert_eq!(response(Method::Head, 200, &[("content-length", "x")]), Err(HeadError::ContentLength));
+        let broken =
+            ResponseHead { status: 200, fields: list(&[("content-length", "x")]), ..ResponseHead::default() };
+        assert_eq!(response_body(Method::Head, &broken), Err(HeadError::ContentLength));
     }
 
     #[test]
