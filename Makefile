@@ -44,7 +44,7 @@ check: setup dev ## formatting, lints, types, and the rules of the house
 	.venv/bin/ruff format --quiet --check $(PYTHON_TREES)
 	.venv/bin/ruff check --quiet $(PYTHON_TREES)
 	MYPYPATH=python .venv/bin/mypy --strict $(PYTHON_TREES)
-	MYPYPATH=python $(TESTING) -m mypy.stubtest expressgateway._engine
+	MYPYPATH=python $(TESTING) -m mypy.stubtest --mypy-config-file pyproject.toml expressgateway._engine
 	$(TESTING) -m pytest -q tests/guards
 
 .PHONY: dev
@@ -62,13 +62,18 @@ bench: .venv/.dev ## CPU per request and memory per connection beside peers; BEN
 	@tools/lay-out.sh dist
 	BENCH_ROUNDS=$(BENCH_ROUNDS) .venv/bin/python -m bench
 
+.PHONY: budget
+budget: .venv/.dev ## instructions and allocations per request, held against bench/budgets.toml (valgrind)
+	@tools/system.sh all
+	.venv/bin/python -m bench.budget
+
 .PHONY: peers
 peers: .venv/.dev ## installs what bench compares with (root for nginx and HAProxy), and prints versions
 	@tools/system.sh all
 	@tools/peers.sh
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZ_SECONDS=30 each (nightly Rust)
+fuzz: ## every fuzz target for FUZZ_SECONDS=30 each
 	@tools/fuzz.sh $(FUZZ_SECONDS)
 
 # Stamps: what stands is not made again until what it is made of changes.

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
+__all__ = ["Engine", "parse_toml", "pattern_complaint", "__version__", "__build__"]
+
 __version__: str
 """Version of the crate, equal to the package's."""
 __build__: str
@@ -17,6 +19,9 @@ def parse_toml(text: str) -> tuple[dict[str, Any], dict[tuple[str | int, ...], t
 
     Raises `expressgateway.TomlSyntaxError` with ``message`` and ``offset``.
     """
+
+def pattern_complaint(text: str) -> str | None:
+    """What is wrong with a regular expression, in the words of the library that runs it; None if nothing."""
 
 @final
 class Engine:

@@ -44,21 +44,28 @@ class RunningGateway:
     `[admin]`, short drain times and the access log are added unless the text names them.
     """
 
-    def __init__(self, folder: Path, text: str, *, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        text: str,
+        *,
+        environment: dict[str, str] | None = None,
+        stdout: int = subprocess.DEVNULL,
+    ) -> None:
         self.folder = folder
         self.file = folder / "gateway.toml"
         self.access_log = folder / "access.log"
         self.configure(text)
         self._ready = folder / "ready.json"
-        self._stderr = (folder / "stderr.txt").open("wb")
-        self.process = subprocess.Popen(
-            [*COMMAND, "run", str(self.file), "--ready-file", str(self._ready)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._stderr,
-            env={**os.environ, **(environment or {})},
-            start_new_session=True,
-        )
+        with (folder / "stderr.txt").open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [*COMMAND, "run", str(self.file), "--ready-file", str(self._ready)],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
+            )
         self.facts: dict[str, Any] = {}
 
     def configure(self, text: str) -> None:
@@ -70,7 +77,10 @@ class RunningGateway:
             added += '[runtime]\nworkers = 2\ndrain_timeout = "5s"\nreadiness_settle = "0s"\n'
         if "[logs" not in text:
             added += f'[logs.access]\npath = "{self.access_log}"\n'
-        self.file.write_text(added + text)
+        # Renamed into place: a reload that is under way reads one file or the other.
+        unfinished = self.file.with_suffix(".unfinished")
+        unfinished.write_text(added + text)
+        unfinished.replace(self.file)
 
     def __enter__(self) -> Self:
         try:
@@ -97,7 +107,6 @@ class RunningGateway:
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise
-        self._stderr.close()
         assert "panicked" not in self.said() or "provoked by a request" in self.said(), self.said()
 
     def kill(self) -> None:

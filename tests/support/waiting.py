@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -35,3 +36,12 @@ def throughout(probe: Callable[[], bool], what: str, *, span: float) -> None:
     while time.monotonic() < until:
         assert probe(), what
         time.sleep(_PAUSE)
+
+
+async def soon(probe: Callable[[], object], what: str = "", *, deadline: float = DEADLINE) -> None:
+    """Lets the event loop run until `probe` is true."""
+    until = time.monotonic() + deadline
+    while not probe():
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {deadline:g} s: {what or 'the condition'}")
+        await asyncio.sleep(_PAUSE)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
 
 from expressgateway.cli.exits import Exit
 
@@ -27,9 +28,13 @@ def run(file: Path | None = None, /, *, ready_file: Path | None = None) -> Exit:
 
     SIGHUP reads the file again, SIGTERM drains and ends, SIGINT the same without settling first.
 
-    Parameters ---------- file The configuration. By default expressgateway.toml in the current folder.
-    ready_file Where to write, once everything is served, JSON with pid, admin and the bound addresses of
-    every listener. The file is gone when the gateway is.
+    Parameters
+    ----------
+    file
+        The configuration. By default expressgateway.toml in the current folder.
+    ready_file
+        Where to write, once everything is served, JSON with pid, admin and the bound addresses of every
+        listener. The file is gone when the gateway is.
     """
     from expressgateway.cli.run import run
 
@@ -37,7 +42,9 @@ def run(file: Path | None = None, /, *, ready_file: Path | None = None) -> Exit:
 
 
 @app.command
-def demo(*, port: Annotated[int, Parameter(name=["--port", "-p"])] = 8080) -> Exit:
+def demo(
+    *, port: Annotated[int, Parameter(name=["--port", "-p"], validator=Number(gte=0, lte=65535))] = 8080
+) -> Exit:
     """Serve three upstreams of its own, and say what to try.
 
     Parameters
@@ -104,7 +111,9 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: list[str] | None) -> int:
     try:
         ending = app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
-        sys.stdout.flush()
+        # There is none if whoever started this has closed it.
+        if sys.stdout:
+            sys.stdout.flush()
     except CycloptsError:
         return Exit.USAGE
     except BrokenPipeError:

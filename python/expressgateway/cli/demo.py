@@ -16,7 +16,7 @@ from expressgateway.cli.run import say
 from expressgateway.config import Config
 from expressgateway.control import Gateway
 from expressgateway.control.sockets import listen
-from expressgateway.errors import ExpressGatewayError, SocketError
+from expressgateway.errors import ExpressGatewayError, ResourceError, SocketError
 
 __all__ = ["demo"]
 
@@ -90,6 +90,9 @@ def _upstreams() -> Iterator[dict[str, int]]:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     ) as child:
         try:
-            yield json.loads(child.stdout.readline() if child.stdout else "")
+            said = child.stdout.readline() if child.stdout else b""
+            if not said:
+                raise ResourceError("the upstreams ended before they served")
+            yield json.loads(said)
         finally:
             child.communicate()

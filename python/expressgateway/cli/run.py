@@ -49,7 +49,9 @@ def run(file: Path | None, ready_file: Path | None) -> Exit:
 
 def say(message: str) -> None:
     """Tell the operator, not whoever reads the results."""
-    print(message, file=sys.stderr, flush=True)
+    # Without one, `print` would turn to standard output.
+    if sys.stderr:
+        print(message, file=sys.stderr, flush=True)
 
 
 class _ReadyFile:

@@ -122,7 +122,7 @@ class Target:
 def _split(text: str, hint: str) -> tuple[str, int]:
     """Host and port; brackets are for IPv6 and only for it."""
     host, colon, port = text.rpartition(":")
-    if not colon:
+    if not colon or text.endswith("]"):
         raise AddressError(f'"{text}" has no port', hint)
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
         raise AddressError(f'"{text}": "{port}" is not a port', "a port is a number from 0 to 65535")

@@ -53,6 +53,8 @@ class Code(Enum):
     BAD_HOST = "EG110", Severity.ERROR, "No request can have a host that matches this."
     BAD_PATH = "EG111", Severity.ERROR, "No request can have a path that matches this."
     BAD_FIELD_NAME = "EG112", Severity.ERROR, "A field that the gateway adds cannot have this name."
+    BAD_RATE = "EG113", Severity.ERROR, "A rate is not a whole number, its unit, and `/s`."
+    BAD_PATTERN = "EG114", Severity.ERROR, "A regular expression cannot be compiled."
 
     # Values that do not go together.
     UNKNOWN_POOL = "EG201", Severity.ERROR, "A pool is referred to that is not defined."
@@ -62,6 +64,13 @@ class Code(Enum):
     DUPLICATE_ADDRESS = "EG205", Severity.ERROR, "An address is listened on twice."
     LISTENER_LEADS_NOWHERE = "EG206", Severity.ERROR, "A listener has neither a route nor a default pool."
     ADMIN_IS_PUBLIC = "EG207", Severity.ERROR, "The admin address can be reached from other machines."
+    NOT_ONE_ACTION = (
+        "EG208",
+        Severity.ERROR,
+        "A route has not exactly one of `pool`, `redirect` and `respond`.",
+    )
+    TWO_PATHS = "EG209", Severity.ERROR, "A route matches its path in more than one way."
+    STATUS_HAS_NO_BODY = "EG210", Severity.ERROR, "A response of this status has no body."
 
     # What is allowed and probably not meant.
     POOL_IS_UNUSED = "EG301", Severity.WARNING, "No listener and no route leads to a pool."

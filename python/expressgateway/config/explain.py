@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from expressgateway.config import shape
 from expressgateway.config.catalogue import Code
 from expressgateway.config.fields import type_of
-from expressgateway.config.findings import Finding, Path
+from expressgateway.config.findings import Finding, Path, written_key
 
 __all__ = ["explain", "path_of"]
 
@@ -31,8 +31,8 @@ def path_of(details: ErrorDetails) -> Path:
 
 
 def _is_about_key(details: ErrorDetails) -> bool:
-    """Whether the name of a table is wrong. A key that nobody knows may be called anything, even this."""
-    return details["loc"][-1:] == ("[key]",) and details["type"] != "extra_forbidden"
+    """Whether the name of a table is wrong. A table that is called like this may be wrong otherwise."""
+    return details["loc"][-1:] == ("[key]",) and details["type"] == "finding"
 
 
 def explain(details: ErrorDetails) -> Finding:
@@ -64,7 +64,7 @@ def explain(details: ErrorDetails) -> Finding:
 
 def _inside(path: Path) -> str:
     """A table, called as its header would be; items of lists have no names."""
-    name = ".".join(step for step in path if isinstance(step, str))
+    name = written_key(*(step for step in path if isinstance(step, str)))
     if not path:
         return "at the top of a file"
     return f"in [[{name}]]" if isinstance(path[-1], int) else f"in [{name}]"

@@ -3,6 +3,7 @@ again, and how the reference names it. One annotation per kind; which setting ha
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -14,12 +15,15 @@ from pydantic_core import PydanticCustomError
 from expressgateway.config import http
 from expressgateway.config.addresses import AddressError, Bind, Target
 from expressgateway.config.catalogue import Code
-from expressgateway.config.units import Duration, Size, UnitError
+from expressgateway.config.units import Duration, OutOfRangeError, Rate, Size, UnitError
 
 __all__ = [
     "Address",
+    "Authority",
     "BindAddress",
+    "EditedField",
     "EndpointName",
+    "FieldValue",
     "HostPattern",
     "Kind",
     "Listed",
@@ -27,15 +31,23 @@ __all__ = [
     "Name",
     "OptionalBind",
     "OptionalFieldName",
+    "OptionalRate",
     "OptionalSize",
     "OptionalTimeout",
     "PathPrefix",
+    "Pattern",
     "Period",
+    "Prefix",
+    "RedirectTarget",
     "RouteName",
     "Some",
+    "TextPattern",
     "Timeout",
+    "Token",
+    "as_edition",
     "as_tuple",
     "auto",
+    "optional_count",
     "refuse",
     "size_within",
     "type_of",
@@ -96,6 +108,8 @@ def _duration(value: object) -> Duration:
             return Duration.of(value)
     try:
         return Duration.parse(_text(value, 'durations are strings with a unit, such as "10s"'))
+    except OutOfRangeError as error:
+        refuse(Code.OUT_OF_RANGE, str(error), error.hint)
     except UnitError as error:
         refuse(Code.BAD_DURATION, str(error), error.hint)
 
@@ -112,8 +126,21 @@ def _size(value: object) -> Size:
         return value
     try:
         return Size.parse(_text(value, 'sizes are strings with a unit, such as "64KiB"'))
+    except OutOfRangeError as error:
+        refuse(Code.OUT_OF_RANGE, str(error), error.hint)
     except UnitError as error:
         refuse(Code.BAD_SIZE, str(error), error.hint)
+
+
+def _rate(value: object) -> Rate:
+    if isinstance(value, Rate):
+        return value
+    try:
+        return Rate.parse(_text(value, 'rates are strings with a unit, such as "240B/s"'))
+    except OutOfRangeError as error:
+        refuse(Code.OUT_OF_RANGE, str(error), error.hint)
+    except UnitError as error:
+        refuse(Code.BAD_RATE, str(error), error.hint)
 
 
 def _or_none(read: Callable[[object], T]) -> Callable[[object], T | None]:
@@ -139,6 +166,11 @@ OptionalSize = Annotated[
 ]
 
 
+OptionalRate = Annotated[
+    InstanceOf[Rate] | None, BeforeValidator(_or_none(_rate)), WRITTEN, Kind('rate, or `"none"`')
+]
+
+
 # --- addresses ------------------------------------------------------------------------------------------
 
 
@@ -149,6 +181,19 @@ def _bind(value: object) -> Bind:
         return Bind.parse(_text(value, 'write "*:8080"'))
     except AddressError as error:
         refuse(Code.BAD_ADDRESS, str(error), error.hint)
+
+
+def _prefix(value: str) -> str:
+    """A prefix of addresses, in its shortest form."""
+    try:
+        return str(ipaddress.ip_network(value)).removesuffix("/32" if "." in value else "/128")
+    except ValueError:
+        pass
+    try:
+        hint = f'write "{ipaddress.ip_network(value, strict=False)}"'
+    except ValueError:
+        refuse(Code.BAD_ADDRESS, f'"{value}" is not an address or a prefix of one', 'write "10.0.0.0/8"')
+    refuse(Code.BAD_ADDRESS, f'"{value}" has bits behind its prefix', hint)
 
 
 def _target(value: object) -> Target:
@@ -167,6 +212,7 @@ OptionalBind = Annotated[
     WRITTEN,
     Kind('address to listen on, or `"none"`'),
 ]
+Prefix = Annotated[str, AfterValidator(_prefix), Kind("address or prefix")]
 Address = Annotated[InstanceOf[Target], BeforeValidator(_target), WRITTEN, Kind("address to connect to")]
 
 
@@ -227,11 +273,51 @@ def _log_path(value: str) -> str:
     return value
 
 
+def _redirect_target(value: str) -> str:
+    """A place that a browser cannot mistake for another host, made of texts and placeholders that exist."""
+    target = "https://{host}{path}{query}" if value == "https" else value
+    for name in re.findall(r"\{([^{}]*)\}?", target):
+        if name not in ("scheme", "host", "port", "path", "query"):
+            hint = "use {scheme}, {host}, {port}, {path} and {query}"
+            refuse(Code.NOT_ACCEPTED, f'"{{{name}}}" is not filled in by anything', hint)
+    if not re.match(r"(https?|\{scheme\})://.|/(?![/\\{])|/$", target):
+        hint = 'begin with "https://", "http://", "{scheme}://" or the "/" of a path'
+        refuse(Code.NOT_ACCEPTED, f'"{value}" is not a place to send a client to', hint)
+    if not all("!" <= character <= "~" for character in target):
+        refuse(Code.NOT_ACCEPTED, f'"{value}" has characters that a place cannot have', "write them as %XX")
+    return target
+
+
+def _pattern(value: str) -> str:
+    complaint = http.pattern_complaint(value)
+    return value if complaint is None else refuse(Code.BAD_PATTERN, f'"{value}": {complaint}')
+
+
+def _text_pattern(value: str) -> str:
+    return "~" + _pattern(value[1:]) if value.startswith("~") else value
+
+
+def _wire_text(is_valid: Callable[[str], bool], what: str) -> AfterValidator:
+    def validate(value: str) -> str:
+        return value if is_valid(value) else refuse(Code.NOT_ACCEPTED, f'"{value}" is not {what}')
+
+    return AfterValidator(validate)
+
+
+Token = Annotated[str, _wire_text(http.is_token, "a token"), Kind("token")]
+FieldValue = Annotated[str, _wire_text(http.is_field_value, "the value of a field"), Kind("text")]
+Authority = Annotated[str, _wire_text(http.is_authority, "a host"), Kind("host, with or without port")]
+Pattern = Annotated[str, AfterValidator(_pattern), Kind("regular expression")]
+TextPattern = Annotated[
+    str, AfterValidator(_text_pattern), Kind('text, `"*"`, or `"~"` and a regular expression')
+]
+RedirectTarget = Annotated[str, AfterValidator(_redirect_target), Kind("place")]
 Name = Annotated[str, AfterValidator(_name), Kind("name")]
 RouteName = Annotated[str, AfterValidator(_route_name), Kind("name")]
 EndpointName = Annotated[str, AfterValidator(_endpoint_name), Kind("name")]
 HostPattern = Annotated[str, _http(http.host_pattern, Code.BAD_HOST), Kind("host")]
 PathPrefix = Annotated[str, _http(http.path_prefix, Code.BAD_PATH), Kind("path")]
+EditedField = Annotated[str, _http(http.edited_field, Code.BAD_FIELD_NAME), Kind("field name")]
 OptionalFieldName = Annotated[
     str | None, BeforeValidator(_or_none(_optional_field_name)), WRITTEN, Kind('field name, or `"none"`')
 ]
@@ -274,6 +360,32 @@ Listed: Final = (BeforeValidator(_listed), AfterValidator(_different))
 """A list in which each value stands once; a single value may stand for itself."""
 Some: Final = (BeforeValidator(_listed), AfterValidator(_some), AfterValidator(_different))
 """The same, with at least one value."""
+
+
+def as_edition(value: object) -> object:
+    """A whole number as it is: to Python, and so to validation, `true` and 1.0 are equal to 1."""
+    if isinstance(value, bool | float):
+        refuse(Code.WRONG_TYPE, f"expected an integer, found {type_of(value)}", "write 1")
+    return value
+
+
+def optional_count(most: int) -> tuple[BeforeValidator, PlainSerializer, Kind]:
+    """A whole number from 1, or None, which is written ``"none"``."""
+
+    def read(value: object) -> int | None:
+        if value is None or value == "none":
+            return None
+        if isinstance(value, bool) or not isinstance(value, int):
+            message = f"expected an integer, found {type_of(value)}"
+            refuse(Code.WRONG_TYPE, message, 'write a number, or "none"')
+        if not 1 <= value <= most:
+            refuse(Code.OUT_OF_RANGE, f"{value} is not between 1 and {most}")
+        return value
+
+    def write(value: int | None) -> int | str:
+        return "none" if value is None else value
+
+    return BeforeValidator(read), PlainSerializer(write), Kind('number, or `"none"`')
 
 
 def auto(most: int) -> tuple[BeforeValidator, PlainSerializer, Kind]:

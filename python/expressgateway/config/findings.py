@@ -3,12 +3,13 @@ not known here."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from expressgateway.config.catalogue import Code, Severity
 
-__all__ = ["Finding", "Path", "Place", "Source", "Span", "written_path"]
+__all__ = ["Finding", "Path", "Place", "Source", "Span", "written_key", "written_path"]
 
 Path = tuple[str | int, ...]
 """Keys and list indices from the top of the document."""
@@ -17,6 +18,7 @@ Span = tuple[int, int]
 """Start and end, in characters of the text."""
 
 # Wider excerpts are cut around the caret: a minified file is no reason for a screen full of it.
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _WIDEST: Final = 140
 _LEAD: Final = 40
 
@@ -62,12 +64,12 @@ class Finding:
 
     def __str__(self) -> str:
         where = str(self.place) if self.place else written_path(self.path)
-        lines = [f"{where}: {self.code.severity}[{self.code.value}]: {self.message}"]
+        lines = [_visible(f"{where}: {self.code.severity}[{self.code.value}]: {self.message}")]
         if self.place and self.place.caret:
             number = str(self.place.line)
             lines += [f"  {number} | {self.place.excerpt}", f"  {' ' * len(number)} | {self.place.caret}"]
         if self.hint:
-            lines.append(f"    hint: {self.hint}")
+            lines.append(_visible(f"    hint: {self.hint}"))
         return "\n".join(lines)
 
 
@@ -77,6 +79,11 @@ def written_path(path: Path) -> str:
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text or "the configuration"
+
+
+def written_key(*steps: str) -> str:
+    """A key as it stands in a file: ``pools."app.v2"``. Names with a dot, or none at all, need quotes."""
+    return ".".join(step if _BARE_KEY.fullmatch(step) else f'"{step}"' for step in steps)
 
 
 class Source:
@@ -98,10 +105,15 @@ class Source:
         return Place(self.name, self.text.count("\n", 0, start) + 1, start - first + 1, excerpt, caret)
 
 
-def _excerpt(line: str, at: int, width: int) -> tuple[str, str]:
-    line = "".join(
+def _visible(line: str) -> str:
+    """A line without what a terminal might obey, character for character."""
+    return "".join(
         character if character.isprintable() or character == "\t" else "\ufffd" for character in line
     )
+
+
+def _excerpt(line: str, at: int, width: int) -> tuple[str, str]:
+    line = _visible(line)
     cut = max(0, at - _LEAD) if len(line) > _WIDEST else 0
     shown = line[cut : cut + _WIDEST]
     # Tabs stay tabs under tabs, so that the caret stands right whatever their width.

@@ -8,7 +8,19 @@ import re
 from ipaddress import IPv6Address
 from typing import Final
 
-__all__ = ["HttpError", "field_name", "host_pattern", "path_prefix"]
+from expressgateway import _engine
+
+__all__ = [
+    "HttpError",
+    "edited_field",
+    "field_name",
+    "host_pattern",
+    "is_authority",
+    "is_field_value",
+    "is_token",
+    "path_prefix",
+    "pattern_complaint",
+]
 
 _LONGEST_HOST: Final = 255
 # RFC 3986, 3.2.2, without the comma, at which readers of lists would split.
@@ -21,7 +33,7 @@ _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})?")
 _TAKEN_FIELDS: Final = frozenset(
     "te via host expect trailer upgrade forwarded connection keep-alive content-length proxy-connection "
     "transfer-encoding x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto http2-settings "
-    "cookie user-agent referer".split()
+    "cookie user-agent referer traceparent tracestate".split()
 )
 
 
@@ -42,6 +54,8 @@ def host_pattern(text: str) -> str:
     if "*" in name:
         hint = 'write it in front, as in "*.example.com"'
         raise HttpError(f'"{text}": "*" stands for whole labels, and only in front', hint)
+    if "://" in name:
+        raise HttpError(f'"{text}" is a URL, not a host', "leave out everything but its host")
     if not name.isascii():
         raise HttpError(f'"{text}" is not a host as requests have it', f'write "{_punycode(pattern)}"')
     if name.startswith("["):
@@ -138,3 +152,52 @@ def field_name(text: str) -> str:
         hint = 'choose another, such as "x-request-id"'
         raise HttpError(f'"{text}" is a field with a meaning of its own', hint)
     return text
+
+
+# How a message is framed, and where it goes, is not an operator's to write.
+_FRAMING_FIELDS: Final = frozenset(
+    "te host expect trailer upgrade connection keep-alive content-length proxy-connection transfer-encoding "
+    "http2-settings".split()
+)
+
+
+def edited_field(text: str) -> str:
+    """The name of a field that may be set, added or removed (RFC 9110, 5.1)."""
+    if not is_token(text):
+        raise HttpError(f'"{text}" is not the name of a field', 'write a name such as "x-edge"')
+    if text.lower() in _FRAMING_FIELDS:
+        hint = "use rewrite.host" if text.lower() == "host" else "leave it to the gateway"
+        raise HttpError(f'"{text}" says how a message is framed, or where it goes', hint)
+    return text
+
+
+def is_token(text: str) -> bool:
+    """Whether a text is a token (RFC 9110, 5.6.2)."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def is_field_value(text: str) -> bool:
+    """Whether a text can be the value of a field: no control characters, no blanks around it."""
+    return text.strip(" \t") == text and all(one == "\t" or (" " <= one != "\x7f") for one in text)
+
+
+def is_authority(text: str) -> bool:
+    """Whether a text is a host with an optional port, as `Host` has it."""
+    host, colon, port = text.rpartition(":")
+    if (text.startswith("[") and text.endswith("]")) or not colon:
+        host, port = text, "0"
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
+        return False
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            IPv6Address(host[1:-1])
+        except ValueError:
+            return False
+        return True
+    return _REGISTERED_NAME.fullmatch(host) is not None
+
+
+def pattern_complaint(text: str) -> str | None:
+    """What is wrong with a regular expression; None if nothing is. The engine compiles it: what Python's own
+    would accept is not what runs."""
+    return _engine.pattern_complaint(text)

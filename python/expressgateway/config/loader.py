@@ -37,7 +37,8 @@ def load_file(path: str | FilePath, *, lookup: Lookup = look_up) -> Loaded:
     """Read a file. Raises `ConfigError` with all findings, and OSError if the file cannot be read."""
     name, content = str(path), FilePath(path).read_bytes()
     try:
-        text = content.decode()
+        # Some editors begin a file with a byte order mark, and none of them counts it as a column.
+        text = content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         start = len(content[: error.start].decode())
         place = Source(name, content.decode(errors="replace")).place((start, start + 1))

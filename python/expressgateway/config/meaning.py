@@ -8,8 +8,8 @@ from itertools import chain, combinations
 
 from expressgateway.config.addresses import Bind
 from expressgateway.config.catalogue import Code
-from expressgateway.config.findings import Finding, Path
-from expressgateway.config.models import Config, Pool
+from expressgateway.config.findings import Finding, Path, written_key
+from expressgateway.config.models import Config, Match, Pool, Route
 from expressgateway.config.suggest import did_you_mean
 
 __all__ = ["examine", "examine_part"]
@@ -33,6 +33,7 @@ def examine_part(config: Config, pools: Collection[str], listeners: Collection[s
         *_duplicate_names(config),
         *_addresses_taken_twice(config),
         *_public_admin(config),
+        *_what_routes_do(config),
     ]
 
 
@@ -47,15 +48,22 @@ def _unknown_names(config: Config, pools: Collection[str], listeners: Collection
         for name, listener in config.listeners.items()
         if listener.default_pool is not None
     ]
-    used += [(("routes", index, "pool"), route.pool) for index, route in enumerate(config.routes)]
+    used += [
+        (("routes", index, "pool"), route.pool)
+        for index, route in enumerate(config.routes)
+        if route.pool is not None
+    ]
     for path, pool in used:
         if pool not in pools:
-            hint = did_you_mean(pool, pools) or f"define it as [pools.{pool}]"
+            hint = did_you_mean(pool, pools) or f"define it as [{written_key('pools', pool)}]"
             yield Finding(Code.UNKNOWN_POOL, f'there is no pool "{pool}"', path, hint)
     for index, route in enumerate(config.routes):
         for place, listener in enumerate(route.listeners or ()):
             if listener not in listeners:
-                hint = did_you_mean(listener, listeners) or f"define it as [listeners.{listener}]"
+                hint = (
+                    did_you_mean(listener, listeners)
+                    or f"define it as [{written_key('listeners', listener)}]"
+                )
                 message = f'there is no listener "{listener}"'
                 yield Finding(Code.UNKNOWN_LISTENER, message, ("routes", index, "listeners", place), hint)
 
@@ -101,6 +109,26 @@ def _public_admin(config: Config) -> Iterator[Finding]:
         yield Finding(Code.ADMIN_IS_PUBLIC, message, ("admin", "bind"), hint)
 
 
+def _what_routes_do(config: Config) -> Iterator[Finding]:
+    for index, route in enumerate(config.routes):
+        given = [name for name in ("pool", "redirect", "respond") if getattr(route, name) is not None]
+        if len(given) != 1:
+            what = f"with {' and '.join(given)}" if given else "without pool, redirect or respond"
+            hint = "keep one of them" if given else 'add pool = "…"'
+            path: Path = ("routes", index, *given[1:2])
+            yield Finding(Code.NOT_ONE_ACTION, f"a route {what} cannot be followed", path, hint, at_key=True)
+        match = route.match
+        paths = [name for name in ("path", "path_prefix", "path_regex") if getattr(match, name) is not None]
+        if len(paths) > 1:
+            message = f"{' and '.join(paths)} are two ways to match a path"
+            path = ("routes", index, "match", paths[1])
+            yield Finding(Code.TWO_PATHS, message, path, "keep one of them", at_key=True)
+        if route.respond and route.respond.body and route.respond.status in (204, 205, 304):
+            message = f"a response with status {route.respond.status} has no body"
+            path = ("routes", index, "respond", "body")
+            yield Finding(Code.STATUS_HAS_NO_BODY, message, path, "remove it, or answer with 200")
+
+
 def _listeners_that_lead_nowhere(config: Config) -> Iterator[Finding]:
     reached = set(chain.from_iterable(route.listeners or config.listeners for route in config.routes))
     for name, listener in config.listeners.items():
@@ -132,7 +160,7 @@ def _shadowed_routes(config: Config) -> Iterator[Finding]:
     lists."""
     earlier: dict[tuple[str, str], list[tuple[str | None, str]]] = {}
     for index, (name, route) in enumerate(zip(config.route_names(), config.routes, strict=True)):
-        prefix = route.match.path_prefix
+        prefix = route.match.path or route.match.path_prefix
         shadows: list[str] = []
         lists = [
             earlier.setdefault((listener, host), [])
@@ -141,11 +169,18 @@ def _shadowed_routes(config: Config) -> Iterator[Finding]:
         ]
         for rules in lists:
             shadows += next(([rule] for known, rule in rules if _covers(known, prefix)), [])
-            rules.append((prefix, name))
+            if _asks_for_no_more(route):
+                rules.append((prefix, name))
         if lists and len(shadows) == len(lists):
             message = f'route "{name}" never matches: "{shadows[0]}" stands before it and matches the same'
             hint = "move it up, or remove it"
             yield Finding(Code.ROUTE_IS_SHADOWED, message, ("routes", index), hint)
+
+
+def _asks_for_no_more(route: Route) -> bool:
+    """Whether host and prefix are all that the route asks for: then it matches all that later ones with
+    more to ask do."""
+    return route.match == Match(host=route.match.host, path_prefix=route.match.path_prefix)
 
 
 def _covers(prefix: str | None, other: str | None) -> bool:

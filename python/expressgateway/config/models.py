@@ -11,8 +11,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf
 from expressgateway.config.addresses import Bind, Target
 from expressgateway.config.fields import (
     Address,
+    Authority,
     BindAddress,
+    EditedField,
     EndpointName,
+    FieldValue,
     HostPattern,
     Kind,
     Listed,
@@ -20,18 +23,26 @@ from expressgateway.config.fields import (
     Name,
     OptionalBind,
     OptionalFieldName,
+    OptionalRate,
     OptionalSize,
     OptionalTimeout,
     PathPrefix,
+    Pattern,
     Period,
+    Prefix,
+    RedirectTarget,
     RouteName,
     Some,
+    TextPattern,
     Timeout,
+    Token,
+    as_edition,
     as_tuple,
     auto,
+    optional_count,
     size_within,
 )
-from expressgateway.config.units import Duration, Size
+from expressgateway.config.units import Duration, Rate, Size
 
 __all__ = [
     "AccessLog",
@@ -39,7 +50,9 @@ __all__ = [
     "Check",
     "Config",
     "Endpoint",
+    "FieldEdits",
     "Listener",
+    "ListenerClient",
     "ListenerHeaders",
     "ListenerLimits",
     "ListenerTimeouts",
@@ -47,7 +60,11 @@ __all__ = [
     "Match",
     "Pool",
     "PoolTimeouts",
+    "Redirect",
+    "Respond",
+    "Rewrite",
     "Route",
+    "RouteHeaders",
     "RouteTimeouts",
     "Runtime",
     "Table",
@@ -56,6 +73,11 @@ __all__ = [
 
 def _span(text: str) -> Duration:
     return Duration.parse(text)
+
+
+def _redirect(value: object) -> object:
+    """A place alone is a redirect with the usual status."""
+    return {"to": value} if isinstance(value, str) else value
 
 
 class Table(BaseModel):
@@ -101,15 +123,27 @@ class Admin(Table):
 class ListenerHeaders(Table):
     """What a listener adds to the requests it forwards."""
 
-    forward: Annotated[tuple[Literal["x-forwarded"], ...], *Listed] = Field(
+    forward: Annotated[tuple[Literal["x-forwarded", "forwarded"], ...], *Listed] = Field(
         ("x-forwarded",),
         description="How endpoints learn of the client. `x-forwarded`: `X-Forwarded-For`, `-Proto`, `-Host`"
-        " and `-Port`, replacing what the client sent. An empty list: not at all.",
+        " and `-Port`; `forwarded`: `Forwarded` (RFC 7239). What the client sent is replaced, or, from a "
+        "trusted proxy, continued. An empty list: not at all.",
     )
     request_id: OptionalFieldName = Field(
-        "x-request-id", description="Field that carries an id made for each request."
+        "x-request-id",
+        description="Field that carries an id made for each request; one from a trusted proxy is kept.",
     )
     via: bool = Field(True, description="Whether `Via` says that a message passed here (RFC 9110, 7.6.3).")
+    underscores: Literal["reject", "drop", "allow"] = Field(
+        "reject",
+        description="What becomes of fields with `_` in their names, which some programs take for `-`. "
+        "`reject`: the request is answered with 400. `drop`: they are left out.",
+    )
+    encoded_slashes: Literal["reject", "pass"] = Field(
+        "reject",
+        description="What becomes of `%2F` and `%5C` in paths, which some programs take for separators. "
+        "`reject`: the request is answered with 400. `pass`: they stay encoded.",
+    )
 
 
 class ListenerLimits(Table):
@@ -122,6 +156,14 @@ class ListenerLimits(Table):
     )
     headers: int = Field(128, ge=1, le=256, description="Fields of a request. More is answered with 431.")
     request_body: OptionalSize = Field(None, description="Body of a request. More is answered with 413.")
+    requests_per_connection: Annotated[int | None, *optional_count(1_000_000_000)] = Field(
+        None, description="Requests of one connection; the last response says that it is the last."
+    )
+    min_rate: OptionalRate = Field(
+        Rate.parse("240B/s"),
+        description="How fast a client must send or take a body while it is waited for. One that stays "
+        "behind by more than ten seconds is cut.",
+    )
 
 
 class ListenerTimeouts(Table):
@@ -132,6 +174,22 @@ class ListenerTimeouts(Table):
     )
     idle: Timeout = Field(_span("60s"), description="Between requests, and in a tunnel without traffic.")
     body_idle: Timeout = Field(_span("30s"), description="Without progress of a body, in either direction.")
+
+
+class ListenerClient(Table):
+    """Who may connect, and who is believed."""
+
+    trusted_proxies: Annotated[tuple[Prefix, ...], *Listed] = Field(
+        (),
+        description="Whose `X-Forwarded-*`, `Forwarded`, `X-Request-Id` and `traceparent` are believed: "
+        "addresses, or prefixes of them. From others they are replaced.",
+    )
+    allow: Annotated[tuple[Prefix, ...], *Listed] = Field(
+        ("0.0.0.0/0", "::/0"), description="Who may connect."
+    )
+    deny: Annotated[tuple[Prefix, ...], *Listed] = Field(
+        (), description="Who may not connect, although allowed."
+    )
 
 
 class Listener(Table):
@@ -152,6 +210,7 @@ class Listener(Table):
         None,
         description="The pool for what no route matches. Without it such requests are answered with 404.",
     )
+    client: ListenerClient = Field(ListenerClient(), description="Who may connect, and who is believed.")
     headers: ListenerHeaders = Field(
         ListenerHeaders(), description="What is added to the requests that are forwarded."
     )
@@ -173,6 +232,24 @@ class Match(Table):
         description='Whole segments: `"/shop"` is `/shop` and `/shop/x`, not `/shops`. Compared with the '
         "path in its normal form, which is also what endpoints see.",
     )
+    path: PathPrefix | None = Field(None, description="Exactly this path, without its query.")
+    path_regex: Pattern | None = Field(
+        None,
+        description="A regular expression that the whole path matches, in time linear in its length. Of "
+        "`path`, `path_prefix` and `path_regex`, give one.",
+    )
+    methods: Annotated[tuple[Token, ...], *Listed] = Field((), description="One of these methods.")
+    headers: dict[Token, TextPattern] = Field(
+        {},
+        description='For each field: a value that one of that name must have, `"*"` for any, or '
+        '`"~regex"` for one that is matched from end to end.',
+    )
+    query: dict[str, TextPattern] = Field(
+        {}, description="The same for parameters of the query, names and values decoded."
+    )
+    client_ip: Annotated[tuple[Prefix, ...], *Listed] = Field(
+        (), description="Addresses, or prefixes of them, that the client has one of."
+    )
 
 
 class RouteTimeouts(Table):
@@ -188,8 +265,50 @@ class RouteTimeouts(Table):
     )
 
 
+class Redirect(Table):
+    """An answer that sends the client elsewhere."""
+
+    to: RedirectTarget = Field(
+        description="Where to. `{scheme}`, `{host}`, `{port}`, `{path}` and `{query}` are filled in from "
+        'the request; the last with its `?`. `"https"` alone is the same place by HTTPS.',
+        examples=['"https://{host}{path}{query}"'],
+    )
+    status: Literal[301, 302, 303, 307, 308] = Field(308, description="308 and 307 keep the method.")
+
+
+class Respond(Table):
+    """An answer of the gateway's own."""
+
+    status: int = Field(200, ge=200, le=599, description="Its status.")
+    body: str = Field("", description="Its body.")
+    content_type: FieldValue = Field("text/plain; charset=utf-8", description="Its `Content-Type`.")
+
+
+class Rewrite(Table):
+    """What changes in a request on its way to the endpoint."""
+
+    strip_prefix: PathPrefix | None = Field(None, description="Prefix of whole segments that the path loses.")
+    host: Authority | None = Field(None, description="What `Host` says, instead of what the client said.")
+
+
+class FieldEdits(Table):
+    """Changes to the fields of a message, in this order."""
+
+    remove: Annotated[tuple[EditedField, ...], *Listed] = Field((), description="Fields that go.")
+    set: dict[EditedField, FieldValue] = Field({}, description="Fields that replace those of their name.")
+    add: dict[EditedField, FieldValue] = Field({}, description="Fields that join those of their name.")
+
+
+class RouteHeaders(Table):
+    """Changes to fields on the way."""
+
+    request: FieldEdits = Field(FieldEdits(), description="Of requests, before they are forwarded.")
+    response: FieldEdits = Field(FieldEdits(), description="Of responses, those of the gateway's own too.")
+
+
 class Route(Table):
-    """Which pool a kind of request goes to. Within one host, the first route of the file that matches."""
+    """What is done with a kind of request: give one of `pool`, `redirect` and `respond`. Within one host,
+    the first route of the file that matches."""
 
     name: RouteName | None = Field(
         None, description="Shown in logs and metrics. By default `route-` and its place from 1."
@@ -197,8 +316,14 @@ class Route(Table):
     listeners: Annotated[tuple[Name, ...], *Some] | None = Field(
         None, description="The listeners it applies to. By default all of them."
     )
-    pool: Name = Field(description="The pool that requests go to.", examples=['"app"'])
+    pool: Name | None = Field(None, description="The pool that requests go to.")
+    redirect: Annotated[Redirect | None, BeforeValidator(_redirect)] = Field(
+        None, description="Send the client elsewhere: a place, or a table."
+    )
+    respond: Respond | None = Field(None, description="Answer.")
     match: Match = Field(Match(), description="Which requests. An empty table matches all.")
+    rewrite: Rewrite = Field(Rewrite(), description="What changes in a request on its way to the endpoint.")
+    headers: RouteHeaders = Field(RouteHeaders(), description="Changes to fields on the way.")
     timeouts: RouteTimeouts = Field(RouteTimeouts(), description="How long an endpoint may take.")
 
 
@@ -234,6 +359,9 @@ class PoolTimeouts(Table):
     keepalive: Period = Field(
         _span("90s"),
         description='How long an unused connection is kept for the next request. `"0s"`: not at all.',
+    )
+    max_age: OptionalTimeout = Field(
+        None, description="How old a connection may become before it is not used for another request."
     )
 
 
@@ -284,7 +412,7 @@ class Config(Table):
     """Everything. Listeners are where connections enter, pools where they go, routes lead from one to the
     other."""
 
-    edition: Literal[1] = Field(
+    edition: Annotated[Literal[1], BeforeValidator(as_edition)] = Field(
         1, description="The edition of the language. A later one may change what keys mean."
     )
     runtime: Runtime = Field(Runtime(), description="The process.")

@@ -57,7 +57,7 @@ def _tables(table: type[Table], above: str) -> Iterator[tuple[str, type[Table]]]
         name = f"{above}{key}"
         if is_table(kind):
             below, header = kind, f"[{name}]"
-        elif get_origin(kind) is dict:
+        elif _is_table_by_name(kind):
             below, name = plain_type(get_args(kind)[1]), f"{name}.NAME"
             header = f"[{name}]"
         elif is_table(plain_type(_item(kind))):
@@ -91,7 +91,12 @@ def _has_section(field: FieldInfo) -> bool:
     kind = field.annotation
     if any(isinstance(part, Kind) for part in field.metadata):
         return False
-    return is_table(kind) or get_origin(kind) is dict or is_table(_item(kind))
+    return is_table(kind) or _is_table_by_name(kind) or is_table(_item(kind))
+
+
+def _is_table_by_name(kind: Any) -> bool:  # noqa: ANN401 - whatever an annotation can be
+    """Whether tables stand under names of their user's choice."""
+    return get_origin(kind) is dict and is_table(plain_type(get_args(kind)[1]))
 
 
 def _row(key: str, field: FieldInfo, default: str) -> str:
@@ -113,8 +118,12 @@ def _words(kind: Any, metadata: Sequence[object] = ()) -> str:  # noqa: ANN401 -
         return " or ".join(f"`{json.dumps(one)}`" for one in get_args(kind))
     if get_origin(kind) is tuple:
         return f"{_words(_item(kind))}, or a list"
+    if get_origin(kind) is dict:
+        return f"table of {_words(get_args(kind)[1])} by name"
     if kind is bool:
         return "`true` or `false`"
+    if kind is str:
+        return "text"
     if is_table(kind):
         return "table, see below"
     least = next(part.ge for part in metadata if isinstance(part, Ge))

@@ -82,5 +82,7 @@ def _resolved(pool: Pool, answers: dict[str, list[str] | str]) -> Pool:
         name = endpoint.name or str(endpoint.address)
         for address in addresses:
             of_one = name if len(addresses) == 1 else f"{name}/{address}"
-            endpoints.append(Endpoint(address=Target(address, endpoint.address.port), name=of_one))
+            target = Target(address, endpoint.address.port)
+            # Not validated again: with an address at its end a name may be longer than one is written.
+            endpoints.append(endpoint.model_copy(update={"address": target, "name": of_one}))
     return pool.model_copy(update={"endpoints": tuple(endpoints)})

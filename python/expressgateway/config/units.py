@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
 
-__all__ = ["Duration", "Size", "UnitError"]
+__all__ = ["Duration", "OutOfRangeError", "Rate", "Size", "UnitError"]
 
 _NUMBER_AND_UNIT: Final = re.compile(r"([0-9]+)([A-Za-z]+)")
 
@@ -42,6 +42,10 @@ class UnitError(ValueError):
         self.hint = hint
 
 
+class OutOfRangeError(UnitError):
+    """A quantity, and too much or too little of it."""
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class Duration:
     """A span of time in whole milliseconds, from 0 to a year."""
@@ -50,7 +54,7 @@ class Duration:
 
     def __post_init__(self) -> None:
         if not 0 <= self.milliseconds <= _LONGEST:
-            raise UnitError("the duration is not between 0s and 8760h", "give at most a year")
+            raise OutOfRangeError("the duration is not between 0s and 8760h", "give at most a year")
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -79,7 +83,7 @@ class Size:
 
     def __post_init__(self) -> None:
         if not 0 <= self.bytes <= _LARGEST:
-            raise UnitError("the size is not between 0B and 8 EiB", "give less than 8388608TiB")
+            raise OutOfRangeError("the size is not between 0B and 8 EiB", "give less than 8388608TiB")
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -90,6 +94,30 @@ class Size:
         return _written(self.bytes, _BYTES, zero="0B")
 
 
+@dataclass(frozen=True, order=True, slots=True)
+class Rate:
+    """A number of bytes in each second, at least 1 and below 4 GiB."""
+
+    bytes: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bytes < 2**32:
+            hint = 'give at least "1B/s", or "none"'
+            raise OutOfRangeError("the rate is not between 1B/s and 4 GiB/s", hint)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``"240B/s"``, ``"64KiB/s"`` and so on; raise `UnitError` for anything else."""
+        amount, slash, second = text.partition("/")
+        if not slash or second != "s":
+            raise UnitError(f'"{text}" is not a rate', _RATE_HINT)
+        return cls(_quantity(amount, "rate", _BYTES, _SIZE_HABITS, _RATE_HINT))
+
+    def __str__(self) -> str:
+        return _written(self.bytes, _BYTES, zero="0B") + "/s"
+
+
+_RATE_HINT: Final = 'rates are written "240B/s" or "64KiB/s"'
 _LONGEST: Final = 8760 * _MILLISECONDS["h"]
 _LARGEST: Final = 2**63 - 1
 # Beyond this many digits no unit brings a number back into range, and `int` of a long text is slow.
@@ -105,7 +133,7 @@ def _quantity(text: str, noun: str, units: dict[str, int], habits: dict[str, str
         meant = habits.get(unit)
         raise UnitError(f'"{text}" is not a {noun}', f'did you mean "{number}{meant}"?' if meant else hint)
     if len(number.lstrip("0")) > _MOST_DIGITS:
-        raise UnitError(f'"{text}" is too large for a {noun}', hint)
+        raise OutOfRangeError(f'"{text}" is too large for a {noun}', hint)
     return int(number) * units[unit]
 
 

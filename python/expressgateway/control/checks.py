@@ -1,10 +1,11 @@
 """Is an endpoint there? Each endpoint of a pool with a check is connected to now and then, and the engine is
 told when the answer changes. One task for each, no thread; and no verdict about an endpoint when it is we who
-were late."""
+were late, or had no descriptor left to ask with."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import random
@@ -22,6 +23,8 @@ _log = logging.getLogger("expressgateway.checks")
 
 # Longest pause before an endpoint's first check; within it, the checks of many are spread.
 _SPREAD: Final = 1.0
+# What a process runs out of, or its machine.
+_OUR_OWN_FAULTS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class HealthSink(Protocol):
@@ -124,13 +127,17 @@ class Checker:
         await asyncio.sleep(random.uniform(0, min(interval, _SPREAD)))  # noqa: S311
         while True:
             started = loop.time()
-            reason = await probe(watched.address, watched.check.timeout.seconds)
-            if watched.tally.add(reason is None, watched.check):
-                try:
+            try:
+                reason = await probe(watched.address, watched.check.timeout.seconds)
+                if watched.tally.add(reason is None, watched.check):
                     self._sink.set_health(watched.pool, watched.name, reason is None)
-                except EngineError:
-                    return
-                _report(watched, reason)
+                    _report(watched, reason)
+            except OSError as error:
+                _log.warning(
+                    "pool %s: endpoint %s: not checked: %s", watched.pool, watched.name, error.strerror
+                )
+            except EngineError:
+                return
             await asyncio.sleep(started + interval - loop.time())
 
 
@@ -158,7 +165,7 @@ def _report(watched: _Watched, reason: str | None) -> None:
 
 
 async def probe(target: Target, patience: float) -> str | None:
-    """Connect and leave. None if that worked, else why not."""
+    """Connect and leave. None if that worked, else why not. Raises OSError if it could not even be tried."""
     try:
         if target.port is None:
             return _probe_unix(target.host)
@@ -172,6 +179,8 @@ async def probe(target: Target, patience: float) -> str | None:
                 if not _is_connected(one):
                     return f"no connection within {patience:g} s"
     except OSError as error:
+        if error.errno in _OUR_OWN_FAULTS:
+            raise
         return os.strerror(error.errno) if error.errno else str(error)
     return None
 

@@ -35,9 +35,10 @@ _STANDARD_OUTPUT: Final = 1
 
 
 class State(Enum):
-    """new ─► running ─► draining ─► stopped, and to stopped from everywhere."""
+    """new ─► starting ─► running ─► draining ─► stopped, and to stopped from everywhere."""
 
     NEW = "new"
+    STARTING = "starting"
     RUNNING = "running"
     DRAINING = "draining"
     STOPPED = "stopped"
@@ -123,14 +124,16 @@ class Gateway:
 
     async def start(self) -> None:
         """Open sockets, start workers, serve. Raises `ConfigError`, `ResourceError`, `SnapshotError` or
-        `EngineError`; then nothing is left behind."""
+        `EngineError`; then nothing is left behind, and the gateway is stopped."""
         if self._state is not State.NEW:
             raise EngineError(f"the gateway is {self._state.value}; make another to start again")
-        config = await _resolved(self._config)
-        self._plane = plane = await asyncio.to_thread(_start_plane, config)
-        # Also when nobody stops it: at the latest when the interpreter ends.
-        weakref.finalize(self, _stop_in, os.getpid(), plane.engine)
+        self._state = State.STARTING
         try:
+            config = await _resolved(self._config)
+            self._plane = plane = await asyncio.to_thread(_start_plane, config)
+            # Also when nobody stops it: at the latest when the interpreter ends.
+            weakref.finalize(self, _stop_in, os.getpid(), plane.engine)
+            self._go_on()
             await self._publish(plane, config)
         except BaseException:
             self.stop()
@@ -145,7 +148,12 @@ class Gateway:
         It is all or nothing, also when the caller is cancelled. Raises `ConfigError`, `RestartRequiredError`,
         `SocketError`, `SnapshotError` or `EngineError`, and OSError if a file cannot be read.
         """
-        return await asyncio.shield(self._apply(self._running(), configuration))
+        applying = asyncio.create_task(self._apply(self._running(), configuration))
+        try:
+            return await asyncio.shield(applying)
+        except asyncio.CancelledError:
+            applying.add_done_callback(_tell_the_log)
+            raise
 
     async def _apply(self, plane: _Plane, configuration: Config | str | os.PathLike[str]) -> int:
         async with self._applying:
@@ -160,6 +168,7 @@ class Gateway:
 
     async def _publish(self, plane: _Plane, config: Config) -> int:
         generation = await asyncio.to_thread(_publish, plane, config)
+        self._go_on()
         self._config = config
         plane.checker.reconcile(config)
         return generation
@@ -213,8 +222,13 @@ class Gateway:
         """
         process.serve(self, on_ready)
 
+    def _go_on(self) -> None:
+        """Refuse to, if it was stopped while a thread was waited for: what begins now, nobody ends."""
+        if self._state is State.STOPPED:
+            raise EngineError("the gateway was stopped meanwhile")
+
     def _running(self) -> _Plane:
-        if self._plane is None or self._state is State.STOPPED:
+        if self._plane is None or self._state not in (State.RUNNING, State.DRAINING):
             raise EngineError(f"the gateway is {self._state.value}: it does not serve")
         return self._plane
 
@@ -246,6 +260,12 @@ def _publish(plane: _Plane, config: Config) -> int:
         generation = plane.engine.apply(described, change.descriptors)
     plane.addresses = change.addresses
     return generation
+
+
+def _tell_the_log(applying: asyncio.Task[int]) -> None:
+    """What became of an apply whose caller has left."""
+    if not applying.cancelled() and (error := applying.exception()):
+        _log.warning("an apply that nobody waits for was refused, nothing has changed: %s", error)
 
 
 async def _resolved(config: Config) -> Config:
