@@ -12,7 +12,8 @@ mod pieces;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use eg_core::headers::{Forms, Forwarding, to_upstream};
+use eg_core::addresses::AddressSet;
+use eg_core::headers::{Forms, Forwarding, client_ip, given_request_id, to_upstream};
 use eg_wire::fields::FieldId;
 use eg_wire::h1::{
     HeadLimits, MAX_FIELDS, Parsed, connection_has, is_authority, keep_alive, parse_request, request_body,
@@ -51,6 +52,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         assert!(same == consumed && consumed <= room, "{consumed} or {same} bytes");
     }
     has_sound_parts(&head);
+    makes_sound_claims(&head);
     let _ = keep_alive(head.version, &head.fields);
     let Ok(body) = request_body(&head) else { return };
     // Nobody forwards these two; and one without authority has a Host without value (RFC 9110, 7.2).
@@ -88,6 +90,21 @@ fn has_sound_parts(head: &RequestHead) {
     assert!(whole == head.target(), "path and query are not the target");
     assert!(head.target().iter().all(u8::is_ascii_graphic), "a target of several words");
     assert!(fields::lines(&head.fields).count() == head.fields.len(), "fields vanished");
+}
+
+/// Only whom we trust speaks for others, and an id is one that can be logged.
+fn makes_sound_claims(head: &RequestHead) {
+    let nobody = AddressSet::default();
+    let everybody = AddressSet::read(["0.0.0.0/0", "::/0"]).expect("two prefixes");
+    for (x_forwarded, forwarded) in [(true, false), (false, true), (false, false)] {
+        let forms = Forms { x_forwarded, forwarded };
+        let client = client_ip(&head.fields, FORWARDING.peer, &nobody, forms);
+        assert!(client == FORWARDING.peer, "{client} is believed");
+        let client = client_ip(&head.fields, FORWARDING.peer, &everybody, forms);
+        assert!(x_forwarded || forwarded || client == FORWARDING.peer, "{client} out of nothing");
+    }
+    let id = given_request_id(&head.fields, "x-request-id");
+    assert!(id.is_none_or(|id| id.iter().all(u8::is_ascii_graphic) && id.len() <= 128), "{id:?}");
 }
 
 /// What is written reads as one message, and as this one.

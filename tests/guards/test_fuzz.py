@@ -1,4 +1,4 @@
-"""Whatever reads bytes from strangers, and every machine, has a fuzz target: with seeds, and on the list that runs."""
+"""What reads bytes from strangers, and every machine, has a fuzz target that runs, with seeds."""
 
 from __future__ import annotations
 

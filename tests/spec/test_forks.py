@@ -3,7 +3,6 @@ method says so, the child ends or begins anew as it likes, and the parent serves
 
 from __future__ import annotations
 
-import socket
 import textwrap
 from pathlib import Path
 
@@ -167,41 +166,6 @@ def test_a_child_may_serve_with_a_gateway_of_its_own(tmp_path: Path) -> None:
         assert get(web).body == b"ok"
         program.go_on()
         assert program.ended() == 0
-
-
-def test_an_address_is_given_up_by_a_stop_although_a_child_lives(tmp_path: Path) -> None:
-    """A child has copies of every descriptor. Were the address kept open by them, clients would wait in a
-    queue that nobody looks at, instead of being told to go elsewhere."""
-    text = SERVING + textwrap.dedent("""
-        reading, writing = os.pipe()
-        child = os.fork()
-        if not child:
-            os.close(writing)
-            os.read(reading, 1)
-            os._exit(0)
-        ready(gateway)
-        wait()
-        {ending}
-        say("stopped")
-        wait()
-        os.close(writing)
-        say("child ended", ended(child))
-        """)
-    for number, ending in enumerate(("gateway.stop()", "loop.run_until_complete(gateway.drain())")):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        with (
-            Upstream(answer(OK)) as upstream,
-            Program(folder, text.replace("{ending}", ending), upstream.address) as program,
-        ):
-            web, _ = program.places()
-            assert get(web).status == 200
-            program.go_on()
-            program.line("stopped")
-            with pytest.raises(ConnectionRefusedError):
-                socket.create_connection(web, 5).close()
-            program.go_on()
-            assert program.line("child ended") == "0"
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])

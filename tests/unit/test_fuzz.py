@@ -1,4 +1,4 @@
-"""The seeds of the fuzz targets, each run once: what was found and repaired stays repaired, and targets compile.
+"""The seeds of the fuzz targets, each run once: targets compile, and what was found and repaired stays so.
 
 No fuzzing happens here: `make fuzz` does that.
 """
@@ -28,14 +28,12 @@ def programs() -> dict[str, Path]:
             *("--target-dir", f"{target_folder()}/fuzz", "--message-format", "json-render-diagnostics"),
         ],
         cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )
-    assert built.returncode == 0, (
-        f"{built.stderr}\nif only fuzz/Cargo.lock is old: cargo update --workspace --manifest-path fuzz/Cargo.toml"
-    )
+    renew = "if only its lock file is old: cargo update --workspace --manifest-path fuzz/Cargo.toml"
+    assert built.returncode == 0, f"{built.stderr}\n{renew}"
     messages = [json.loads(line) for line in built.stdout.splitlines()]
     return {it["target"]["name"]: Path(it["executable"]) for it in messages if it.get("executable")}
 

@@ -200,4 +200,6 @@ def is_authority(text: str) -> bool:
 def pattern_complaint(text: str) -> str | None:
     """What is wrong with a regular expression; None if nothing is. The engine compiles it: what Python's own
     would accept is not what runs."""
-    return _engine.pattern_complaint(text)
+    complaint = _engine.pattern_complaint(text)
+    # The lines before the last draw where it is: findings have an excerpt for that.
+    return complaint.splitlines()[-1].removeprefix("error: ") if complaint else None

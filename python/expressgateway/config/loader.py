@@ -60,6 +60,11 @@ def load_text(
     except TomlSyntaxError as error:
         place = source.place((error.offset, error.offset + 1))
         raise ConfigError([Finding(Code.NOT_TOML, error.message, place=place)]) from None
+    except UnicodeEncodeError as error:
+        # No file contains one, but Python's strings can.
+        message = f"U+{ord(text[error.start]):04X} is half of a character, which UTF-8 does not have"
+        place = source.place((error.start, error.end))
+        raise ConfigError([Finding(Code.NOT_UTF8, message, place=place)]) from None
     config, findings = _read(document)
     findings = _placed(findings, source, spans)
     if config is None or any(finding.is_error for finding in findings):

@@ -111,7 +111,7 @@ class Rate:
         amount, slash, second = text.partition("/")
         if not slash or second != "s":
             raise UnitError(f'"{text}" is not a rate', _RATE_HINT)
-        return cls(_quantity(amount, "rate", _BYTES, _SIZE_HABITS, _RATE_HINT))
+        return cls(_quantity(amount, "rate", _BYTES, _SIZE_HABITS, _RATE_HINT, per="/s"))
 
     def __str__(self) -> str:
         return _written(self.bytes, _BYTES, zero="0B") + "/s"
@@ -124,16 +124,20 @@ _LARGEST: Final = 2**63 - 1
 _MOST_DIGITS: Final = 19
 
 
-def _quantity(text: str, noun: str, units: dict[str, int], habits: dict[str, str], hint: str) -> int:
+def _quantity(
+    text: str, noun: str, units: dict[str, int], habits: dict[str, str], hint: str, *, per: str = ""
+) -> int:
+    """The amount that a text says, which stands before `per`."""
     match = _NUMBER_AND_UNIT.fullmatch(text)
     if match is None:
-        raise UnitError(f'"{text}" is not a {noun}', hint)
+        raise UnitError(f'"{text}{per}" is not a {noun}', hint)
     number, unit = match.groups()
     if unit not in units:
-        meant = habits.get(unit)
-        raise UnitError(f'"{text}" is not a {noun}', f'did you mean "{number}{meant}"?' if meant else hint)
+        if unit in habits:
+            hint = f'did you mean "{number}{habits[unit]}{per}"?'
+        raise UnitError(f'"{text}{per}" is not a {noun}', hint)
     if len(number.lstrip("0")) > _MOST_DIGITS:
-        raise OutOfRangeError(f'"{text}" is too large for a {noun}', hint)
+        raise OutOfRangeError(f'"{text}{per}" is too large for a {noun}', hint)
     return int(number) * units[unit]
 
 

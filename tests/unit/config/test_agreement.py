@@ -1,0 +1,164 @@
+"""Loader and engine agree about what can be run: what one accepts, the other does not refuse. The engine
+checks again because it does not trust its callers; an operator must never find out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given
+from hypothesis import strategies as st
+
+from expressgateway._engine import Engine
+from expressgateway.config import Config, Target
+from expressgateway.config.addresses import AddressError
+from expressgateway.config.http import HttpError, field_name, host_pattern, path_prefix
+from expressgateway.config.snapshot import snapshot
+from expressgateway.errors import SnapshotError
+from tests.unit.examples import examples
+
+BASE = Config.model_validate(
+    {
+        "listeners": {"web": {"protocol": "http", "bind": "127.0.0.1:1", "default_pool": "app"}},
+        "pools": {"app": {"endpoints": ["10.0.0.1:80"]}},
+        "routes": [{"pool": "app", "match": {"host": "a", "path_prefix": "/"}}],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """One for all: what it accepts replaces what it has accepted before."""
+    one = Engine(workers=1)
+    yield one
+    one.stop()
+
+
+def runs(engine: Engine, path: str, value: object) -> bool:
+    """Whether the engine runs the base with another value at a place."""
+    spec: Any = json.loads(snapshot(BASE, addresses={"web": []}, max_connections=10))
+    *steps, last = path.split("/")
+    place = spec
+    for step in steps:
+        place = place[int(step) if isinstance(place, list) else step]
+    assert (int(last) < len(place)) if isinstance(place, list) else last in place
+    place[int(last) if isinstance(place, list) else last] = value
+    try:
+        engine.apply(json.dumps(spec).encode(), {})
+    except SnapshotError:
+        return False
+    return True
+
+
+def test_the_base_runs(engine: Engine) -> None:
+    assert runs(engine, "max_connections", 1)
+    assert not runs(engine, "max_connections", 0)
+
+
+HOSTS = st.text("aA-._~!*%2fé:[]1@/ ", max_size=8) | st.text(max_size=4)
+PATHS = st.text("aA./%2eEfF5cC0~\\?# é", max_size=8).map("/".__add__) | st.text(max_size=4)
+FIELDS = st.text("aX-_:. é\t!", max_size=6) | st.sampled_from(
+    "te via host expect trailer upgrade forwarded connection keep-alive content-length proxy-connection "
+    "transfer-encoding x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto http2-settings "
+    "cookie user-agent referer Host VIA x-request-id date server accept content-type traceparent".split()
+)
+TARGETS = (
+    st.builds("{}:{}".format, st.ip_addresses().map(str), st.integers(0, 70000))
+    | st.builds("[{}]:{}".format, st.ip_addresses(v=6).map(str), st.integers(0, 70000))
+    | st.text("/a\0.é", max_size=6).map("unix:".__add__)
+    | st.integers(100, 112).map(lambda length: "unix:/" + "a" * (length - 1))
+)
+SHARED = examples(400)
+SHARED = type(SHARED)(SHARED, suppress_health_check=list(HealthCheck))
+
+
+@SHARED
+@given(text=HOSTS)
+@example("a" * 255)
+@example("a" * 256)
+@example("*." + "a" * 254)
+@example("[::1]")
+@example("[::ffff:1.2.3.4]")
+@example("[v1.a]")
+@example("%41")
+@example("%4")
+@example("a%")
+@example("a.")
+def test_about_hosts(engine: Engine, text: str) -> None:
+    place = "routes/0/matches/hosts"
+    try:
+        pattern = host_pattern(text)
+    except HttpError:
+        assert not runs(engine, place, [text])
+    else:
+        assert runs(engine, place, [pattern])
+
+
+@SHARED
+@given(text=PATHS)
+@example("/a/..")
+@example("/%")
+@example("/%2F")
+@example("/%00")
+@example("/%e2%82%ac")
+@example("//")
+@example("/" + "a" * 9000)
+def test_about_paths(engine: Engine, text: str) -> None:
+    place = "routes/0/matches/path"
+    try:
+        path_prefix(text)
+    except HttpError:
+        assert not runs(engine, place, {"prefix": text})
+        assert not runs(engine, place, {"exact": text})
+    else:
+        assert runs(engine, place, {"prefix": text})
+        assert runs(engine, place, {"exact": text})
+
+
+@SHARED
+@given(text=FIELDS)
+def test_about_names_of_fields(engine: Engine, text: str) -> None:
+    place = "listeners/0/headers/request_id"
+    try:
+        field_name(text)
+    except HttpError:
+        assert not runs(engine, place, text)
+    else:
+        assert runs(engine, place, text)
+
+
+@SHARED
+@given(text=TARGETS)
+def test_about_addresses(engine: Engine, text: str) -> None:
+    place = "pools/0/endpoints/0/address"
+    try:
+        target = Target.parse(text)
+    except AddressError:
+        # What is short of its longest form is read here, and refused there.
+        assert not runs(engine, place, text)
+    else:
+        assert runs(engine, place, str(target))
+
+
+@pytest.mark.parametrize(
+    ("place", "least", "most"),
+    [
+        ("listeners/0/limits/request_header", 1, 2**24),
+        ("listeners/0/limits/headers", 1, 256),
+        ("listeners/0/timeouts/header", 1, 8760 * 3_600_000),
+        ("listeners/0/timeouts/idle", 1, 8760 * 3_600_000),
+        ("listeners/0/timeouts/body_idle", 1, 8760 * 3_600_000),
+        ("listeners/0/limits/request_body", 0, 2**63 - 1),
+        ("routes/0/timeouts/request", 1, 8760 * 3_600_000),
+        ("routes/0/timeouts/first_byte", 1, 8760 * 3_600_000),
+        ("pools/0/timeouts/connect", 1, 8760 * 3_600_000),
+        ("pools/0/timeouts/keepalive", 0, 8760 * 3_600_000),
+        ("max_connections", 1, 4_000_000),
+    ],
+)
+def test_about_the_bounds_of_numbers(engine: Engine, place: str, least: int, most: int) -> None:
+    assert runs(engine, place, least)
+    assert runs(engine, place, most)
+    assert not runs(engine, place, least - 1)
