@@ -8,7 +8,7 @@ __all__ = ["Engine", "parse_toml", "pattern_complaint", "__version__", "__build_
 __version__: str
 """Version of the crate, equal to the package's."""
 __build__: str
-"""Profile of this build: ``release``, ``testing`` or ``dist``."""
+"""How this was built: ``release``, or ``testing`` with assertions on."""
 
 def parse_toml(text: str) -> tuple[dict[str, Any], dict[tuple[str | int, ...], tuple[int, int, int, int]]]:
     """Parse TOML and say where everything stands.

@@ -8,6 +8,8 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
+import pytest
+
 from .tree import ROOT, toml
 
 REGISTRY = "registry+https://github.com/rust-lang/crates.io-index"
@@ -44,8 +46,9 @@ def packages() -> tuple[dict[str, Any], ...]:
     return tuple(package for package in document["packages"] if package["id"] in used)
 
 
-def test_the_lock_file_names_one_registry() -> None:
-    sources = {package.get("source", "ours") for package in toml(ROOT / "Cargo.lock")["package"]}
+@pytest.mark.parametrize("lock", ["Cargo.lock", "fuzz/Cargo.lock"])
+def test_the_lock_file_names_one_registry(lock: str) -> None:
+    sources = {package.get("source", "ours") for package in toml(ROOT / lock)["package"]}
     assert sources == {REGISTRY, "ours"}
 
 

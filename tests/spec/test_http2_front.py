@@ -22,6 +22,9 @@ from tests.support.waiting import eventually, throughout
 BODY: Final = bytes(range(256)) * 4096
 ONE_WORKER: Final = '[runtime]\nworkers = 1\ndrain_timeout = "10s"\nreadiness_settle = "0s"\n'
 
+Behaviour = Callable[[Line, bytes], None]
+"""What follows a request's head."""
+
 
 def body_of(line: Line, head: bytes) -> tuple[bytes, bytes]:
     """A request's body without its framing, and its trailers."""
@@ -59,7 +62,7 @@ def early(line: Line, _: bytes) -> None:
     line.read_to_end()
 
 
-def pausing(go_on: threading.Event, then: Callable[[Line], None]) -> Callable[[Line, bytes], None]:
+def pausing(go_on: threading.Event, then: Callable[[Line], None]) -> Behaviour:
     """Half of a body, and what follows it once it may."""
 
     def script(line: Line, _: bytes) -> None:
@@ -70,12 +73,12 @@ def pausing(go_on: threading.Event, then: Callable[[Line], None]) -> Callable[[L
     return script
 
 
-def says(response: bytes) -> Callable[[Line, bytes], None]:
+def says(response: bytes) -> Behaviour:
     """The same answer to everybody."""
     return lambda line, _: line.send(response)
 
 
-BEHAVIOURS: Final[dict[str, Callable[[Line, bytes], None]]] = {
+BEHAVIOURS: Final[dict[str, Behaviour]] = {
     "/hello": says(OK),
     "/none": says(b"HTTP/1.1 204 No Content\r\n\r\n"),
     "/same": says(b'HTTP/1.1 304 Not Modified\r\netag: "a"\r\n\r\n'),
@@ -93,6 +96,8 @@ class World:
 
     gateway: RunningGateway
     upstream: Upstream
+    behaviours: dict[str, Behaviour]
+    """Those that all tests know, and what a test adds under a path of its own."""
 
     def client(self) -> Http2Client:
         """A connection."""
@@ -101,6 +106,8 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    behaviours = dict(BEHAVIOURS)
+
     def script(line: Line) -> None:
         while True:
             head = line.read_head()
@@ -108,7 +115,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             if method == "HEAD":
                 line.send(b"HTTP/1.1 200 OK\r\ncontent-length: 1234\r\n\r\n")
             else:
-                BEHAVIOURS[path](line, head)
+                behaviours[path](line, head)
 
     brief = '[listeners.brief]\nprotocol = "http"\nbind = "127.0.0.1:0"\ndefault_pool = "app"\n'
     brief += 'timeouts = { idle = "300ms", header = "300ms" }\n'
@@ -117,7 +124,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         Upstream(script) as upstream,
         RunningGateway(folder, ONE_WORKER + simple([upstream.address], more=brief)) as gateway,
     ):
-        yield World(gateway, upstream)
+        yield World(gateway, upstream, behaviours)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +216,7 @@ def test_a_cancelled_request_is_cancelled_upstream_and_nowhere_else(world: World
         line.read_to_end()
         ended.set()
 
-    BEHAVIOURS["/cancelled"] = silent
+    world.behaviours["/cancelled"] = silent
     with world.client() as client:
         stream, other = client.open("/cancelled"), client.open("/echo", method="POST")
         client.send(other, b"half", ends=False)
@@ -229,7 +236,7 @@ def test_a_client_that_breaks_its_connection_cancels_all_of_its_requests(world: 
         line.read_to_end()
         left.release()
 
-    BEHAVIOURS["/left"] = silent
+    world.behaviours["/left"] = silent
     with world.client() as client:
         for _ in range(3):
             client.open("/left")
@@ -240,7 +247,7 @@ def test_a_client_that_breaks_its_connection_cancels_all_of_its_requests(world: 
 
 def test_a_failure_before_the_head_is_502_and_after_it_a_reset_of_that_stream_only(world: World) -> None:
     go_on = threading.Event()
-    BEHAVIOURS["/vanish-late"] = pausing(go_on, Line.reset)
+    world.behaviours["/vanish-late"] = pausing(go_on, Line.reset)
     with world.client() as client:
         other = client.open("/echo", method="POST")
         client.send(other, b"half", ends=False)
@@ -264,7 +271,7 @@ def test_a_hundred_streams_of_one_connection_run_at_once(world: World) -> None:
         together.wait(20)
         line.send(OK)
 
-    BEHAVIOURS["/together"] = meet
+    world.behaviours["/together"] = meet
     with world.client() as client:
         streams = [client.open("/together") for _ in range(100)]
         client.finish(*streams)
@@ -274,7 +281,7 @@ def test_a_hundred_streams_of_one_connection_run_at_once(world: World) -> None:
 def test_a_stream_whose_upstream_pauses_holds_up_no_other(world: World) -> None:
     """Room on the connection is for data that is there, not for data that may come."""
     go_on = threading.Event()
-    BEHAVIOURS["/pausing"] = pausing(go_on, lambda line: line.send(b"def"))
+    world.behaviours["/pausing"] = pausing(go_on, lambda line: line.send(b"def"))
     try:
         with world.client() as client:
             paused = client.open("/pausing")
@@ -288,7 +295,7 @@ def test_a_stream_whose_upstream_pauses_holds_up_no_other(world: World) -> None:
 
 
 def test_a_stream_that_is_not_read_holds_up_nobody_else(world: World) -> None:
-    BEHAVIOURS["/large"] = says(
+    world.behaviours["/large"] = says(
         b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (40 * len(BODY)) + BODY * 40
     )
     with Http2Client(world.gateway.address(), reads=False) as client:
@@ -317,7 +324,7 @@ def test_a_request_under_way_keeps_its_connection_from_being_idle(world: World) 
         assert go_on.wait(20)
         line.send(OK)
 
-    BEHAVIOURS["/held"] = hold
+    world.behaviours["/held"] = hold
     with Http2Client(world.gateway.address("brief")) as client:
         stream = client.open("/held")
         threading.Timer(1, go_on.set).start()

@@ -122,6 +122,22 @@ def test_an_access_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         assert not (tmp_path / "ready.json").exists()
 
 
+def test_a_ready_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    file = tmp_path / "gateway.toml"
+    file.write_text(NO_ADMIN + at(f"127.0.0.1:{port}") + '[logs.access]\npath = "none"\n')
+    for path, reason in ((tmp_path, "directory"), (tmp_path / "no" / "ready.json", "No such file")):
+        ended = run_command("run", file, "--ready-file", path, cwd=tmp_path, deadline=15)
+        assert ended.returncode == Exit.COULD_NOT_START
+        assert reason in ended.stderr
+        # As it was given, not as it is while it is being written, and without numbers of the system's.
+        assert f"cannot start: {path}: " in ended.stderr, ended.stderr
+        assert "Errno" not in ended.stderr
+        with pytest.raises(ConnectionRefusedError):
+            get(("127.0.0.1", port))
+
+
 def test_an_address_that_this_machine_does_not_have_is_named(tmp_path: Path) -> None:
     status, said = starting(tmp_path, NO_ADMIN + at("192.0.2.1:0"))
     assert status == Exit.COULD_NOT_START

@@ -106,8 +106,10 @@ class Program:
         """The rest of the one line that begins so, once it is there."""
 
         def found() -> list[str]:
+            over = self._process.poll()
             lines = [line for line in self.said() if line.startswith(begin)]
-            assert lines or self._process.poll() is None, f"it has ended: {self.said()} {self.complained()}"
+            if not lines and over is not None:
+                raise RuntimeError(f"it ended with {over}: {self.said()}\n{self.complained()}")
             return lines
 
         (line,) = eventually(found, f"a line that begins with {begin!r}")

@@ -569,8 +569,10 @@ impl Exchange {
                 _ => Some((Timer::Body, self.progress + self.patience.body_idle)),
             },
         };
-        let paces = [self.request.pace.deadline(), self.response.pace.deadline()];
-        let pace = paces.into_iter().flatten().min().map(|at| (Timer::Pace, at));
+        let pace = match (self.request.pace.deadline(), self.response.pace.deadline()) {
+            (Some(one), Some(other)) => Some((Timer::Pace, one.min(other))),
+            (one, other) => one.or(other).map(|at| (Timer::Pace, at)),
+        };
         let whole = match self.phase {
             Phase::Idle | Phase::Tunnel | Phase::Done => None,
             // The client is still to hear of it.
@@ -578,7 +580,7 @@ impl Exchange {
             _ => self.plan.request.map(|limit| (Timer::Request, self.record.started + limit)),
         };
         // The first, and of two at once the one that says more about whose doing it is.
-        [phase, pace, whole].into_iter().flatten().min_by_key(|(_, at)| *at)
+        sooner(sooner(phase, pace), whole)
     }
 
     /// What must hold after every input; checked in builds with debug assertions.
@@ -593,5 +595,13 @@ impl Exchange {
             );
             assert!(self.record.started <= self.record.ended || !done, "ended before it started: {self:?}");
         }
+    }
+}
+
+/// The first of two deadlines; of two at once, the one.
+fn sooner(one: Option<(Timer, Moment)>, other: Option<(Timer, Moment)>) -> Option<(Timer, Moment)> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if other.1 < one.1 { other } else { one }),
+        (one, other) => one.or(other),
     }
 }

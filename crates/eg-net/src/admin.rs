@@ -137,7 +137,9 @@ impl Answer {
             b"/startupz" if shared.snapshot().generation > 0 => ok(),
             b"/readyz" if shared.is_ready() => ok(),
             b"/startupz" => Self::plain(503, "starting: no configuration is served yet\n".to_owned()),
-            b"/readyz" if shared.is_draining() => Self::plain(503, "draining\n".to_owned()),
+            b"/readyz" if shared.is_draining() || shared.is_settling() => {
+                Self::plain(503, "draining\n".to_owned())
+            }
             b"/readyz" => Self::plain(503, "not ready\n".to_owned()),
             b"/metrics" => Self {
                 status: 200,

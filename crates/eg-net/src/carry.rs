@@ -166,8 +166,12 @@ impl<'a> Carry<'a> {
             if self.done || self.tunnel {
                 return Poll::Ready(());
             }
-            let moved = self.poll_upstream(cx) | self.poll_downstream(cx);
-            if moved {
+            // What can be heard is heard before anything is sent, so that what belongs together leaves together; credit
+            // ends the listening.
+            if self.poll_upstream(cx) || self.poll_downstream(cx) {
+                continue;
+            }
+            if self.flush_upstream(cx) | self.flush_downstream(cx) {
                 continue;
             }
             let Some(deadline) = self.exchange.deadline() else { return Poll::Pending };
@@ -199,20 +203,23 @@ impl<'a> Carry<'a> {
                     true
                 }
             },
-            Upstream::Live(origin) => {
-                let credit = origin.poll_flush(cx);
-                if let Some(event) = credit {
-                    self.exchange.handle(Input::Up(event), self.now);
+            Upstream::Live(origin) => match origin.poll(cx, self.up_grant, &mut self.response) {
+                Poll::Pending => false,
+                Poll::Ready(event) => {
+                    self.heard(event);
+                    true
                 }
-                match origin.poll(cx, self.up_grant, &mut self.response) {
-                    Poll::Pending => credit.is_some(),
-                    Poll::Ready(event) => {
-                        self.heard(event);
-                        true
-                    }
-                }
-            }
+            },
         }
+    }
+
+    fn flush_upstream(&mut self, cx: &mut Context<'_>) -> bool {
+        let Upstream::Live(origin) = &mut self.upstream else { return false };
+        let credit = origin.poll_flush(cx);
+        if let Some(event) = credit {
+            self.tell(Input::Up(event));
+        }
+        credit.is_some()
     }
 
     fn connected(&mut self, result: io::Result<Stream>) {
@@ -246,16 +253,17 @@ impl<'a> Carry<'a> {
         self.tell(Input::Up(event));
     }
 
-    fn poll_downstream(&mut self, cx: &mut Context<'_>) -> bool {
+    fn flush_downstream(&mut self, cx: &mut Context<'_>) -> bool {
         let flushed = self.down.poll_flush(cx);
         if let Some(event) = flushed {
             self.tell(Input::Down(event));
-            if self.exchange.is_done() {
-                return true;
-            }
         }
+        flushed.is_some()
+    }
+
+    fn poll_downstream(&mut self, cx: &mut Context<'_>) -> bool {
         match self.down.poll(cx, self.down_grant) {
-            Poll::Pending => flushed.is_some(),
+            Poll::Pending => false,
             Poll::Ready(event) => {
                 let event = self.within_limit(event);
                 if let Down::Data(n) = event {
@@ -483,6 +491,9 @@ impl<'a> Carry<'a> {
     fn leave(self) -> Finished {
         let record = *self.exchange.record();
         self.served.counters.count(self.request.version, &record);
+        // What the endpoint was told, so that the logs of both can be joined.
+        let named = self.served.listener.headers.request_id.as_deref().filter(|_| self.client.trusted);
+        let given = named.and_then(|name| headers::given_request_id(&self.request.fields, name));
         self.conn.worker.log(&Line {
             listener: &self.served.listener.name,
             client: self.client.address,
@@ -490,7 +501,7 @@ impl<'a> Carry<'a> {
             target: self.request.fields.text(self.target),
             record: &record,
             request: self.request,
-            request_id: &self.request_id,
+            request_id: given.unwrap_or(&self.request_id),
             route: self.route.as_deref(),
             endpoint: self.endpoint.as_deref(),
         });

@@ -5,18 +5,30 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 
 use eg_core::snapshot::Listener;
 
 use crate::metrics::ListenerCounters;
+use crate::shared::Place;
 use crate::worker::Worker;
 
 /// The listener as one generation describes it.
 pub(crate) struct Served {
     pub(crate) listener: Arc<Listener>,
     pub(crate) counters: Arc<ListenerCounters>,
+}
+
+/// A connection that was accepted.
+pub(crate) struct Arrival {
+    /// The key of the socket it came in on.
+    pub(crate) address: Rc<str>,
+    /// Whose that is, or was at last.
+    pub(crate) served: Rc<Served>,
+    pub(crate) client: SocketAddr,
+    /// The port it came in on.
+    pub(crate) port: u16,
+    pub(crate) place: Place,
 }
 
 pub(crate) struct Connection {
@@ -32,33 +44,29 @@ pub(crate) struct Connection {
     /// Requests so far.
     requests: Cell<u64>,
     key: usize,
+    _place: Place,
 }
 
 impl Connection {
-    /// Enters the worker's register. None if no listener has the address any more, or it does not admit the client.
-    pub(crate) fn enter(
-        worker: &Rc<Worker>,
-        address: &Rc<str>,
-        client: SocketAddr,
-        port: u16,
-    ) -> Option<Self> {
-        let served = worker.served(address)?;
+    /// Enters the worker's register. None if its listener does not admit the client.
+    pub(crate) fn enter(worker: &Rc<Worker>, arrival: Arrival) -> Option<Self> {
+        let Arrival { address, served, client, port, place } = arrival;
         served.counters.connections.add(1);
         if !served.listener.client.admits(client.ip()) {
             served.counters.refused.add(1);
             return None;
         }
-        worker.shared.connections.fetch_add(1, Ordering::Relaxed);
         let key = worker.register.borrow_mut().insert(None);
         Some(Self {
             worker: worker.clone(),
             client,
             port,
-            address: address.clone(),
+            orphaned: Cell::new(worker.served(&address).is_none()),
+            address,
             served: RefCell::new((worker.generation(), served)),
-            orphaned: Cell::new(false),
             requests: Cell::new(0),
             key,
+            _place: place,
         })
     }
 
@@ -104,6 +112,5 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.worker.register.borrow_mut().try_remove(self.key);
-        self.worker.shared.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

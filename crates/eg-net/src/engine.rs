@@ -242,6 +242,7 @@ impl Engine {
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
         self.shared.set_ready(false);
+        self.shared.stopping.store(true, Ordering::Relaxed);
         let mut threads = self.threads();
         for worker in threads.workers.drain(..) {
             let _ = worker.send(Message::Stop);
@@ -281,7 +282,7 @@ impl Drop for Engine {
 /// State as JSON, for people and for `expressgateway status`.
 pub(crate) fn status(shared: &Shared) -> String {
     let snapshot = shared.snapshot();
-    let state = match (shared.is_draining(), shared.is_ready()) {
+    let state = match (shared.is_draining() || shared.is_settling(), shared.is_ready()) {
         (true, _) => "draining",
         (false, true) => "ready",
         (false, false) => "starting",

@@ -6,7 +6,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -15,8 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::sleep;
 
+use crate::connection::Arrival;
 use crate::panics::Caught;
 use crate::serve;
+use crate::shared::Place;
 use crate::worker::Worker;
 
 /// Pause after an accept that failed for want of descriptors or memory: trying again at once would spin.
@@ -93,23 +94,40 @@ fn adopt(socket: OwnedFd) -> io::Result<TcpListener> {
     TcpListener::from_std(socket)
 }
 
+/// What came of an accept.
+enum Accepted {
+    One(TcpStream, SocketAddr, Place),
+    Failed(io::Error),
+    /// There are as many connections as there may be.
+    Full,
+    /// Nobody waits, and the listener is to close.
+    Closed,
+}
+
 async fn accept(worker: Rc<Worker>, address: Rc<str>, socket: TcpListener, closing: Rc<Closing>) {
     let port = socket.local_addr().map_or(0, |local| local.port());
+    let Some(mut served) = worker.served(&address) else { return };
     loop {
-        let full = worker.shared.connections.load(Ordering::Relaxed)
-            >= worker.shared.max_connections.load(Ordering::Relaxed);
-        if full && !closing.asked.get() {
-            sleep(FULL).await;
-            continue;
-        }
-        let accepted = std::future::poll_fn(|cx| match socket.poll_accept(cx) {
-            Poll::Ready(result) => Poll::Ready(Some(result)),
-            Poll::Pending => closing.poll(cx).map(|()| None),
+        let accepted = std::future::poll_fn(|cx| {
+            // Who waits when a listener closes is served, however many there are: the kernel would reset it.
+            let place =
+                if closing.asked.get() { Some(worker.shared.extra_place()) } else { worker.shared.place() };
+            let Some(place) = place else { return Poll::Ready(Accepted::Full) };
+            match socket.poll_accept(cx) {
+                Poll::Ready(Ok((stream, client))) => Poll::Ready(Accepted::One(stream, client, place)),
+                Poll::Ready(Err(error)) => Poll::Ready(Accepted::Failed(error)),
+                Poll::Pending => closing.poll(cx).map(|()| Accepted::Closed),
+            }
         });
         match accepted.await {
-            None => break,
-            Some(Ok((stream, client))) => welcome(&worker, &address, stream, client, port),
-            Some(Err(error)) => {
+            Accepted::Closed => break,
+            Accepted::Full => sleep(FULL).await,
+            Accepted::One(stream, client, place) => {
+                served = worker.served(&address).unwrap_or(served);
+                let (address, served) = (address.clone(), served.clone());
+                welcome(&worker, stream, Arrival { address, served, client, port, place });
+            }
+            Accepted::Failed(error) => {
                 worker.counters.accept_errors.add(1);
                 if !is_of_one_connection(&error) {
                     sleep(BACK_OFF).await;
@@ -127,14 +145,14 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-fn welcome(worker: &Rc<Worker>, address: &Rc<str>, stream: TcpStream, client: SocketAddr, port: u16) {
+fn welcome(worker: &Rc<Worker>, stream: TcpStream, arrival: Arrival) {
     // A socket that cannot be set up is a client that has left.
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let (worker, address) = (worker.clone(), address.clone());
+    let worker = worker.clone();
     spawn_local(async move {
         let panics = &worker.shared.panics;
-        Caught::new(serve::connection(&worker, &address, stream, client, port), panics).await;
+        Caught::new(serve::connection(&worker, stream, arrival), panics).await;
     });
 }

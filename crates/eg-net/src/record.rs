@@ -2,7 +2,7 @@
 //! written by a thread that nothing waits for.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,12 +16,16 @@ use eg_wire::fields::FieldId;
 use eg_wire::head::RequestHead;
 
 use crate::clock::Clock;
+use crate::fd;
 use crate::shared::Shared;
 
 /// Bytes of lines that a worker collects before it hands them over.
 const BATCH: usize = 32 * 1024;
 /// Batches that may wait for the writer; more are dropped and counted.
 const WAITING: usize = 256;
+
+/// How long the writer waits for a reader before it looks whether the gateway ends.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// What one line says.
 pub(crate) struct Line<'a> {
@@ -34,7 +38,7 @@ pub(crate) struct Line<'a> {
     pub(crate) target: &'a [u8],
     pub(crate) record: &'a Record,
     pub(crate) request: &'a RequestHead,
-    pub(crate) request_id: &'a [u8; 32],
+    pub(crate) request_id: &'a [u8],
     pub(crate) route: Option<&'a Route>,
     pub(crate) endpoint: Option<&'a Endpoint>,
 }
@@ -153,10 +157,27 @@ pub(crate) fn channel() -> (SyncSender<Vec<u8>>, Receiver<Vec<u8>>) {
     sync_channel(WAITING)
 }
 
+/// Writes to somebody who may not read: a pipe takes this much at once or none of it (pipe(7)), so that the end of the
+/// gateway need not wait for the reader.
+fn write_patiently(file: &mut File, batch: &[u8], shared: &Shared) -> io::Result<()> {
+    for piece in batch.chunks(libc::PIPE_BUF) {
+        while !fd::is_writable(file, LOOK_AGAIN)? {
+            if shared.stopping.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+        }
+        file.write_all(piece)?;
+    }
+    Ok(())
+}
+
 /// Writes until every worker has hung up. A disk that is full costs lines, which are counted, never a worker.
 pub(crate) fn write(mut file: File, batches: &Receiver<Vec<u8>>, shared: &Arc<Shared>) {
+    let is_file = file.metadata().is_ok_and(|facts| facts.is_file());
     while let Ok(batch) = batches.recv() {
-        if file.write_all(&batch).is_err() {
+        let written =
+            if is_file { file.write_all(&batch) } else { write_patiently(&mut file, &batch, shared) };
+        if written.is_err() {
             let lines = batch.iter().filter(|byte| **byte == b'\n').count() as u64;
             shared.log_errors.fetch_add(lines, Ordering::Relaxed);
         }

@@ -1,7 +1,6 @@
 //! The path of a connection: it enters the register, is named by its first bytes, and has its requests carried
 //! one after the other until one side has had enough.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -14,7 +13,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use crate::carry::{Carry, Finished, Start};
-use crate::connection::Connection;
+use crate::connection::{Arrival, Connection};
 use crate::downstream::Downstream;
 use crate::h1::down::{Client, NoRequest};
 use crate::h2;
@@ -24,19 +23,15 @@ use crate::worker::Worker;
 
 /// What every HTTP/2 client says first (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long a client that came while we are leaving may take to say what it came for.
+const FIRST_WORD: Duration = Duration::from_secs(1);
 /// How long a client that is told to go may keep us reading, and how much of it.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 256 * 1024;
 
 /// Serves one connection to its end.
-pub(crate) async fn connection(
-    worker: &Rc<Worker>,
-    address: &Rc<str>,
-    stream: TcpStream,
-    client: SocketAddr,
-    port: u16,
-) {
-    let Some(conn) = Connection::enter(worker, address, client, port) else { return };
+pub(crate) async fn connection(worker: &Rc<Worker>, stream: TcpStream, arrival: Arrival) {
+    let Some(conn) = Connection::enter(worker, arrival) else { return };
     let served = conn.served();
     let limits = HeadLimits {
         bytes: served.listener.limits.request_header as usize,
@@ -46,8 +41,9 @@ pub(crate) async fn connection(
     let mut timer = Timer::default();
     match detect(&conn, &mut client, &mut timer).await {
         Detected::Nothing => {}
-        Detected::H1 => http1(&conn, client, timer).await,
-        Detected::H2 => h2::front::serve(Rc::new(conn), client.wire, timer).await,
+        Detected::H1 => http1(&conn, &mut client, &mut timer).await,
+        // Rare and large: it shall not make every connection's future so.
+        Detected::H2 => Box::pin(h2::front::serve(Rc::new(conn), client.wire, timer)).await,
     }
 }
 
@@ -75,8 +71,8 @@ async fn detect(conn: &Connection, client: &mut Client, timer: &mut Timer) -> De
             match client.wire.poll_fill(cx) {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Detected::Nothing),
                 Poll::Ready(Ok(_)) => {}
-                Poll::Pending if conn.watch(cx) => return Poll::Ready(Detected::Nothing),
                 Poll::Pending => {
+                    let limit = if conn.watch(cx) { limit.min(FIRST_WORD) } else { limit };
                     return poll_until(conn, timer, opened + limit, cx).map(|()| Detected::Nothing);
                 }
             }
@@ -86,15 +82,15 @@ async fn detect(conn: &Connection, client: &mut Client, timer: &mut Timer) -> De
 }
 
 /// Serves requests until the connection is not to be used again.
-async fn http1(conn: &Connection, mut client: Client, mut timer: Timer) {
+async fn http1(conn: &Connection, client: &mut Client, timer: &mut Timer) {
     let mut request = RequestHead::default();
     loop {
-        let Some(start) = next_request(conn, &mut client, &mut request, &mut timer).await else { return };
-        let carry = Carry::new(conn, Downstream::H1(&mut client), &mut request, &mut timer, start);
+        let Some(start) = next_request(conn, client, &mut request, timer).await else { return };
+        let carry = Carry::new(conn, Downstream::H1(client), &mut request, timer, start);
         let finished = Box::pin(carry.run()).await;
-        if !may_follow(&client, &finished) {
+        if !may_follow(client, &finished) {
             if !matches!(finished.record.ending, Ending::Tunnelled | Ending::ClientGone) {
-                linger(conn, &mut client, &mut timer).await;
+                linger(conn, client, timer).await;
             }
             return;
         }
@@ -191,5 +187,21 @@ pub(crate) fn poll_until(conn: &Connection, timer: &mut Timer, at: Moment, cx: &
         if clock.now() >= at {
             return Poll::Ready(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// What an idle connection holds beside its socket; the exchange under way stands in a box of its own.
+    #[test]
+    fn the_future_of_a_connection_is_small() {
+        assert!(size_of_future(connection) <= 1024, "{}", size_of_future(connection));
+        assert!(size_of::<Carry<'_>>() <= 1024, "{}", size_of::<Carry<'_>>());
     }
 }

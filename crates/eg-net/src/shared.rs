@@ -19,7 +19,10 @@ pub(crate) struct Shared {
     pub(crate) max_connections: AtomicUsize,
     pub(crate) panics: AtomicU64,
     pub(crate) log_errors: AtomicU64,
+    /// Threads shall end; nobody is waited for any more.
+    pub(crate) stopping: AtomicBool,
     ready: AtomicBool,
+    was_ready: AtomicBool,
     draining: AtomicBool,
     published: Mutex<Arc<Snapshot>>,
     ledger: Mutex<Ledger>,
@@ -31,6 +34,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// One connection among those that are open.
+#[must_use = "the connection counts as closed when this is dropped"]
+pub(crate) struct Place(Arc<Shared>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Shared {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
@@ -40,7 +53,9 @@ impl Shared {
             max_connections: AtomicUsize::new(usize::MAX),
             panics: AtomicU64::new(0),
             log_errors: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
             ready: AtomicBool::new(false),
+            was_ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             published: Mutex::new(Arc::new(Snapshot::empty())),
             ledger: Mutex::default(),
@@ -55,6 +70,20 @@ impl Shared {
     pub(crate) fn publish(&self, snapshot: Arc<Snapshot>) {
         self.max_connections.store(snapshot.max_connections as usize, Ordering::Relaxed);
         *lock(&self.published) = snapshot;
+    }
+
+    /// A place among the connections that there may be; none while all are taken.
+    pub(crate) fn place(self: &Arc<Self>) -> Option<Place> {
+        let most = self.max_connections.load(Ordering::Relaxed);
+        let taken = |count: usize| (count < most).then_some(count + 1);
+        let took = self.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken);
+        took.is_ok().then(|| Place(self.clone()))
+    }
+
+    /// A place for one that has waited and would be turned away otherwise.
+    pub(crate) fn extra_place(self: &Arc<Self>) -> Place {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Place(self.clone())
     }
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -77,7 +106,13 @@ impl Shared {
         self.ready.load(Ordering::Relaxed)
     }
 
+    /// Whether it was ready, and is not to be again.
+    pub(crate) fn is_settling(&self) -> bool {
+        self.was_ready.load(Ordering::Relaxed) && !self.is_ready()
+    }
+
     pub(crate) fn set_ready(&self, ready: bool) {
+        self.was_ready.fetch_or(ready, Ordering::Relaxed);
         self.ready.store(ready, Ordering::Relaxed);
     }
 

@@ -11,9 +11,9 @@ from typing import Final
 
 from expressgateway.cli.exits import Exit
 from expressgateway.control import Gateway
-from expressgateway.errors import ConfigError, ExpressGatewayError
+from expressgateway.errors import ConfigError, ExpressGatewayError, ResourceError
 
-__all__ = ["DEFAULT_FILE", "run"]
+__all__ = ["DEFAULT_FILE", "ReadyFileError", "run"]
 
 DEFAULT_FILE: Final = Path("expressgateway.toml")
 
@@ -54,6 +54,17 @@ def say(message: str) -> None:
         print(message, file=sys.stderr, flush=True)
 
 
+class ReadyFileError(ResourceError):
+    """The file that says that everything is served cannot be written."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
 class _ReadyFile:
     """A file that is there while the gateway serves. One that a killed gateway has left would tell a lie, so
     it is removed before the start; nobody ever sees half of one."""
@@ -74,8 +85,12 @@ class _ReadyFile:
             "listeners": gateway.addresses,
         }
         unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        unfinished.write_text(json.dumps(facts) + "\n")
-        unfinished.replace(self._path)
+        try:
+            unfinished.write_text(json.dumps(facts) + "\n")
+            unfinished.replace(self._path)
+        except OSError as error:
+            reason = f"cannot be written: {error.strerror}; name a place that exists and is ours to write"
+            raise ReadyFileError(str(self._path), reason) from error
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):

@@ -3,6 +3,7 @@ parsed by the engine, values are read by the models, and whether they go togethe
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
@@ -35,10 +36,10 @@ class Loaded:
 
 def load_file(path: str | FilePath, *, lookup: Lookup = look_up) -> Loaded:
     """Read a file. Raises `ConfigError` with all findings, and OSError if the file cannot be read."""
-    name, content = str(path), FilePath(path).read_bytes()
+    # Some editors begin a file with a byte order mark, and none of them counts it as a column.
+    name, content = str(path), FilePath(path).read_bytes().removeprefix(codecs.BOM_UTF8)
     try:
-        # Some editors begin a file with a byte order mark, and none of them counts it as a column.
-        text = content.decode().removeprefix("\ufeff")
+        text = content.decode()
     except UnicodeDecodeError as error:
         start = len(content[: error.start].decode())
         place = Source(name, content.decode(errors="replace")).place((start, start + 1))

@@ -22,7 +22,7 @@ OFF = st.just("none")
 HOSTS = st.builds(
     "{}{}.test".format, st.sampled_from(["", "*.", "A."]), st.text("abc-", min_size=1, max_size=4)
 )
-PATHS = st.builds("/{}".format, st.text("ab%20/~.x", max_size=6)).filter(lambda path: "%" not in path)
+PATHS = st.text("ab~x/", max_size=6).map("/{}".format)
 V4 = st.ip_addresses(v=4).map(str)
 V6 = st.ip_addresses(v=6).map(lambda ip: f"[{ip.exploded}]")
 PORTS = st.integers(1, 65535)
@@ -130,7 +130,7 @@ def written(config: Config) -> str:
     return "".join(f"{key} = {toml(value)}\n" for key, value in document.items())
 
 
-@examples(150)
+@examples(60)
 @given(documents())
 def test_a_configuration_that_is_written_down_loads_as_the_same(document: dict[str, Any]) -> None:
     config = Config.model_validate(document)
@@ -139,7 +139,7 @@ def test_a_configuration_that_is_written_down_loads_as_the_same(document: dict[s
     assert written(loaded.config) == written(config)
 
 
-@examples(150)
+@examples(60)
 @given(documents())
 def test_a_document_is_read_from_toml_as_it_is_from_python(document: dict[str, Any]) -> None:
     text = "".join(f"{toml(key)} = {toml(value)}\n" for key, value in document.items())
@@ -151,4 +151,4 @@ def test_a_document_is_read_from_toml_as_it_is_from_python(document: dict[str, A
 @given(documents())
 def test_json_is_another_way_to_write_the_same(document: dict[str, Any]) -> None:
     config = Config.model_validate(document)
-    assert Config.model_validate_json(config.model_dump_json(exclude_none=True)) == config
+    assert Config.model_validate_json(config.model_dump_json()) == config

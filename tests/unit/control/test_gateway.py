@@ -195,7 +195,7 @@ def test_a_process_that_stops_no_gateway_ends_all_the_same() -> None:
         "    await gateway.start()\n"
         "asyncio.run(run())\n"
     )
-    text = configured().model_dump_json(exclude_none=True)
+    text = configured().model_dump_json()
     ran = subprocess.run([sys.executable, "-c", program, text], timeout=30, capture_output=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, b"")
 

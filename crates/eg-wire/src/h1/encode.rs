@@ -49,7 +49,9 @@ pub fn write_response(head: &ResponseHead, body: BodyLength, framing: ResponseFr
         reason => out.extend_from_slice(reason),
     }
     out.extend_from_slice(b"\r\n");
-    let keeps_length = |id| framing.head_only && id == FieldId::ContentLength;
+    // What has no content has no length either, whoever asked (RFC 9110, 8.6).
+    let has_length = framing.head_only && head.status >= 200 && !matches!(head.status, 204 | 205);
+    let keeps_length = |id| has_length && id == FieldId::ContentLength;
     for field in head.fields.iter().filter(|field| !is_framing(field.id) || keeps_length(field.id)) {
         write_field(field.name, field.value, out);
     }
@@ -193,6 +195,7 @@ mod tests {
                 "connection: keep-alive\r\ncontent-length: 0\r\n\r\n",
             ),
             (write(BodyLength::Empty, false, false, true, 200), "Content-Length: 9\r\n\r\n"),
+            (write(BodyLength::Empty, false, false, true, 204), "HTTP/1.1 204 No Content\r\n\r\n"),
             (write(BodyLength::Empty, false, false, false, 204), "HTTP/1.1 204 No Content\r\n\r\n"),
         ];
         for (written, end) in table {
