@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -73,7 +74,8 @@ class _ReadyFile:
         self._path = path
 
     def __enter__(self) -> _ReadyFile:
-        self._path.unlink(missing_ok=True)
+        with self._named():
+            self._path.unlink(missing_ok=True)
         return self
 
     def write(self, gateway: Gateway) -> None:
@@ -85,11 +87,17 @@ class _ReadyFile:
             "listeners": gateway.addresses,
         }
         unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        try:
+        with self._named():
             unfinished.write_text(json.dumps(facts) + "\n")
             unfinished.replace(self._path)
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors say which file, and what to do."""
+        try:
+            yield
         except OSError as error:
-            reason = f"cannot be written: {error.strerror}; name a place that exists and is ours to write"
+            reason = f"cannot be written: {error.strerror}; name a file in a folder that is there and ours"
             raise ReadyFileError(str(self._path), reason) from error
 
     def __exit__(self, *_: object) -> None:
