@@ -23,6 +23,7 @@
 //! side may deliver (`Grant`) no more than that. What was granted and not delivered plus what was delivered and
 //! not credited again never exceeds what was credited: that is the whole memory an exchange can occupy.
 
+mod half;
 mod pace;
 mod record;
 mod vocabulary;
@@ -31,8 +32,8 @@ use std::time::Duration;
 
 use eg_wire::head::BodyLength;
 
+use self::half::{Flow, Half};
 pub use self::pace::GRACE;
-use self::pace::Pace;
 pub use self::record::Record;
 pub use self::vocabulary::{
     Abilities, Action, Connection, Down, Ending, Input, Patience, Plan, Question, RequestFacts,
@@ -53,46 +54,6 @@ enum Phase {
     Delivering,
     Tunnel,
     Done,
-}
-
-/// One direction of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flow {
-    /// Its head has not come.
-    Waiting,
-    /// Its body is under way.
-    Open,
-    /// It ended as it should.
-    Complete,
-    /// Nobody wants the rest.
-    Cut,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Half {
-    flow: Flow,
-    /// Bytes that the receiving side can take and that have not been granted.
-    free: u32,
-    /// Bytes that the sending side may still deliver.
-    granted: u32,
-    /// Its trailers have come: only its end is missing.
-    trailers: bool,
-    /// Whether the client keeps up with it.
-    pace: Pace,
-}
-
-impl Half {
-    const NEW: Self = Self { flow: Flow::Waiting, free: 0, granted: 0, trailers: false, pace: Pace::NEW };
-
-    /// Whether bytes may come now.
-    fn takes_data(&self) -> bool {
-        self.flow == Flow::Open && !self.trailers
-    }
-
-    /// Whether its source could go on; if not, it waits for the sink.
-    fn source_may_act(&self) -> bool {
-        self.granted > 0 || self.trailers
-    }
 }
 
 /// What [`Exchange::deadline`] waits for.
