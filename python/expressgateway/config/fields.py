@@ -185,6 +185,9 @@ def _bind(value: object) -> Bind:
 
 def _prefix(value: str) -> str:
     """A prefix of addresses, in its shortest form."""
+    if "%" in value:
+        # A zone is a name of an interface of one machine.
+        refuse(Code.BAD_ADDRESS, f'"{value}" has a zone, which the addresses of clients do not have')
     try:
         return str(ipaddress.ip_network(value)).removesuffix("/32" if "." in value else "/128")
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -40,6 +41,24 @@ def test_a_command_without_standard_output_ends_as_it_would_with_one(
 def test_a_command_without_standard_error_ends_as_it_would_with_one(tmp_path: Path) -> None:
     ran = closed("check", tmp_path / "missing.toml", streams="2>&-")
     assert (ran.returncode, ran.stdout) == (3, "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_who_stops_reading_ends_a_command_without_a_complaint(unbuffered: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text("\n".join(f"x{number} = 1" for number in range(3000)))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as broken:
+        ran = subprocess.run(
+            [*COMMAND, "check", file],
+            stdout=broken,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            timeout=DEADLINE,
+            check=False,
+        )
+    assert (ran.returncode, ran.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from expressgateway._engine import Engine
-from expressgateway.config import Config, Target
+from expressgateway.config import Config, FieldEdits, ListenerClient, Match, Rewrite, Target
 from expressgateway.config.addresses import AddressError
 from expressgateway.config.http import HttpError, field_name, host_pattern, path_prefix
+from expressgateway.config.models import Table
 from expressgateway.config.snapshot import snapshot
 from expressgateway.errors import SnapshotError
 from tests.unit.examples import examples
@@ -137,6 +139,82 @@ def test_about_addresses(engine: Engine, text: str) -> None:
     # The loader refuses more: the paths of folders.
     with contextlib.suppress(AddressError):
         assert runs(engine, place, str(Target.parse(text)))
+
+
+def accepts(table: type[Table], key: str, value: object) -> bool:
+    """Whether the loader takes a value for a key."""
+    try:
+        table.model_validate({key: value})
+    except ValidationError:
+        return False
+    return True
+
+
+WORDS = st.text("aA0-_.:[]%4/~*+?(){}\\é \t\x7f", max_size=6)
+
+
+@SHARED
+@given(text=WORDS | st.text(max_size=3))
+@example("a:65535")
+@example("a:65536")
+@example("a:000080")
+@example("[::1]")
+@example("[::1]:80")
+@example("::1")
+@example("[::1")
+@example("a:")
+@example(":80")
+def test_about_the_host_that_endpoints_see(engine: Engine, text: str) -> None:
+    assert runs(engine, "routes/0/rewrite/host", text) == accepts(Rewrite, "host", text)
+
+
+@SHARED
+@given(text=WORDS)
+@example("GET")
+@example("")
+def test_about_methods(engine: Engine, text: str) -> None:
+    assert runs(engine, "routes/0/matches/methods", [text]) == accepts(Match, "methods", [text])
+
+
+@SHARED
+@given(text=WORDS | st.text(max_size=3))
+@example("a\r\nb: c")
+@example(" a")
+@example("a\t")
+def test_about_values_of_fields(engine: Engine, text: str) -> None:
+    place = "routes/0/request_fields/set"
+    assert runs(engine, place, [["x-a", text]]) == accepts(FieldEdits, "set", {"x-a": text})
+
+
+@SHARED
+@given(text=FIELDS)
+def test_about_fields_that_are_edited(engine: Engine, text: str) -> None:
+    assert runs(engine, "routes/0/response_fields/remove", [text]) == accepts(FieldEdits, "remove", [text])
+
+
+@SHARED
+@given(text=WORDS)
+@example("(")
+@example("(?=a)")
+@example("a{1000}{1000}")
+def test_about_patterns(engine: Engine, text: str) -> None:
+    assert runs(engine, "routes/0/matches/path", {"pattern": text}) == accepts(Match, "path_regex", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["10.0.0.1", "10.0.0.0/8", "10.0.0.0/33", "10.0.0.1/8", "0.0.0.0/0", "::/0", "::1", "2001:db8::/32",
+     "::1/64", "[::1]", "10.0.0", "a", "", "10.0.0.0/8 ",
+     "010.0.0.0/8", "fe80::1%eth0", "10.0.0.0/255.0.0.0", "1/8"],
+)  # fmt: skip
+def test_about_prefixes_of_addresses(engine: Engine, text: str) -> None:
+    place = "listeners/0/client/trusted_proxies"
+    try:
+        read = ListenerClient.model_validate({"trusted_proxies": [text]}).trusted_proxies
+    except ValidationError:
+        assert not runs(engine, place, [text])
+    else:
+        assert runs(engine, place, list(read))
 
 
 @pytest.mark.parametrize(

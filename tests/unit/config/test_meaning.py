@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from expressgateway.config import Code, Config, Finding
+from expressgateway.config.findings import Path
 from expressgateway.config.meaning import endpoint_names, examine, examine_part
 
 WEB = {"protocol": "http", "bind": "127.0.0.1:80", "default_pool": "app"}
@@ -250,6 +251,17 @@ def shadowed(config: Config) -> list[tuple[int, str]]:
         ([{}, {"listeners": ["web"]}], [(1, "a")]),
         ([{"listeners": ["web"]}, {"listeners": ["api"]}], []),
         ([{"listeners": ["web"]}, {"listeners": ["api"]}, {}], [(2, "a")]),
+        # What asks for more than host and prefix casts no shadow, and still stands in one.
+        ([{"methods": "GET"}, {}], []),
+        ([{"headers": {"x": "*"}}, {"headers": {"x": "*"}}], []),
+        ([{"query": {"x": "1"}}, {}], []),
+        ([{"client_ip": "10.0.0.1"}, {}], []),
+        ([{"path": "/x"}, {"path_prefix": "/x"}], []),
+        ([{"path_regex": "/.*"}, {}], []),
+        ([{}, {"methods": "GET"}], [(1, "a")]),
+        ([{"path_prefix": "/x"}, {"path": "/x/y", "methods": "GET"}], [(1, "a")]),
+        ([{"path_prefix": "/x"}, {"path": "/xy"}], []),
+        ([{"path_prefix": "/x"}, {"path_regex": "/x/.*"}], []),
         # The first that covers it is named.
         ([{"path_prefix": "/x"}, {}, {"path_prefix": "/x/y"}], [(2, "a")]),
         ([{}, {}, {}], [(1, "a"), (2, "a")]),
@@ -270,6 +282,37 @@ def test_without_a_listener_no_route_is_shadowed() -> None:
 def test_a_route_without_a_name_is_called_by_its_place() -> None:
     finding = examine(world(routes=[{"pool": "app"}, {"pool": "app"}]))[-1]
     assert finding.message == 'route "route-2" never matches: "route-1" stands before it and matches the same'
+
+
+# --- what a route does --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("route", "found"),
+    [
+        ({"pool": "app"}, []),
+        ({"redirect": "https"}, []),
+        ({"respond": {"status": 404, "body": "gone"}}, []),
+        ({}, [(Code.NOT_ONE_ACTION, ())]),
+        ({"pool": "app", "redirect": "https"}, [(Code.NOT_ONE_ACTION, ("redirect",))]),
+        ({"redirect": "https", "respond": {}}, [(Code.NOT_ONE_ACTION, ("respond",))]),
+        ({"pool": "app", "respond": {}, "redirect": "https"}, [(Code.NOT_ONE_ACTION, ("redirect",))]),
+        (
+            {"pool": "app", "match": {"path": "/", "path_prefix": "/"}},
+            [(Code.TWO_PATHS, ("match", "path_prefix"))],
+        ),
+        (
+            {"pool": "app", "match": {"path": "/", "path_regex": "/"}},
+            [(Code.TWO_PATHS, ("match", "path_regex"))],
+        ),
+        ({"respond": {"status": 204}}, []),
+        ({"respond": {"status": 204, "body": "x"}}, [(Code.STATUS_HAS_NO_BODY, ("respond", "body"))]),
+        ({"respond": {"status": 205, "body": "x"}}, [(Code.STATUS_HAS_NO_BODY, ("respond", "body"))]),
+        ({"respond": {"status": 304, "body": "x"}}, [(Code.STATUS_HAS_NO_BODY, ("respond", "body"))]),
+    ],
+)
+def test_a_route_does_one_thing(route: dict[str, Any], found: list[tuple[Code, Path]]) -> None:
+    assert said(world(routes=[route])) == [(code, ("routes", 0, *path)) for code, path in found]
 
 
 # --- a part -------------------------------------------------------------------------------------------------

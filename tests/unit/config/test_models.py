@@ -29,6 +29,7 @@ from expressgateway.config import (
     Target,
 )
 from expressgateway.config.models import Table
+from expressgateway.config.units import Rate
 
 SECOND = Duration(1000)
 T = TypeVar("T", bound=Table)
@@ -135,6 +136,13 @@ def test_every_default_is_one_that_could_have_been_given(table: type[Table]) -> 
         (ListenerHeaders, "request_id", None, None),
         (ListenerHeaders, "forward", "x-forwarded", ("x-forwarded",)),
         (ListenerHeaders, "forward", [], ()),
+        (ListenerLimits, "requests_per_connection", None, None),
+        (ListenerLimits, "requests_per_connection", "none", None),
+        (ListenerLimits, "requests_per_connection", 1, 1),
+        (ListenerLimits, "requests_per_connection", 10**9, 10**9),
+        (ListenerLimits, "min_rate", "none", None),
+        (ListenerLimits, "min_rate", "1KiB/s", Rate(1024)),
+        (ListenerLimits, "min_rate", Rate(1), Rate(1)),
         (Match, "host", "A.Example.", ("a.example",)),
         (Match, "host", ["b", "*.B"], ("b", "*.b")),
         (Match, "host", (), ()),
@@ -180,6 +188,11 @@ def test_an_endpoint_is_its_address_or_a_table(one: object) -> None:
         (ListenerHeaders, {"request_id": ""}),
         (ListenerLimits, {"headers": True}),
         (ListenerLimits, {"headers": 128.0}),
+        (ListenerLimits, {"requests_per_connection": 0}),
+        (ListenerLimits, {"requests_per_connection": 10**9 + 1}),
+        (ListenerLimits, {"requests_per_connection": True}),
+        (ListenerLimits, {"min_rate": 240}),
+        (ListenerLimits, {"min_rate": "240B"}),
         (Check, {"type": "tcp", "rise": 0}),
         (Check, {"type": "tcp", "fall": 101}),
         (Config, {"edition": True}),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from expressgateway.config import Code, Finding, load_file, load_text
+from expressgateway.config import Code, Finding, load_file, load_text, loader
 from expressgateway.errors import ConfigError
 
 
@@ -131,6 +131,17 @@ def test_a_file_of_this_folder_is_in_this_folder(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     Path("a.toml").write_text('logs.access.path = "a.log"')
     assert load_file("a.toml").config.logs.access.path == os.path.join(tmp_path, "a.log")
+
+
+def test_an_empty_line_is_shown_as_one() -> None:
+    (finding,) = load_text("\nadmin.bind = 'none'").warnings
+    assert finding.place
+    assert (finding.place.line, finding.place.excerpt, finding.place.caret) == (1, "", "^")
+
+
+def test_a_text_of_which_nothing_is_left_is_explained_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "valid_rest", lambda *_: None)
+    assert [finding.code for finding in findings("edition = 2\nadmin.bind = '*:1'")] == [Code.NOT_ACCEPTED]
 
 
 def test_warnings_of_a_good_text_have_places_too() -> None:
