@@ -44,9 +44,12 @@ def test_a_command_without_standard_error_ends_as_it_would_with_one(tmp_path: Pa
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
-def test_who_stops_reading_ends_a_command_without_a_complaint(unbuffered: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("findings", [1, 3000])
+def test_who_stops_reading_ends_a_command_without_a_complaint(
+    findings: int, unbuffered: str, tmp_path: Path
+) -> None:
     file = tmp_path / "a.toml"
-    file.write_text("\n".join(f"x{number} = 1" for number in range(3000)))
+    file.write_text("\n".join(f"x{number} = 1" for number in range(findings)))
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as broken:

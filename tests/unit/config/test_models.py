@@ -191,6 +191,7 @@ def test_an_endpoint_is_its_address_or_a_table(one: object) -> None:
         (ListenerLimits, {"requests_per_connection": 0}),
         (ListenerLimits, {"requests_per_connection": 10**9 + 1}),
         (ListenerLimits, {"requests_per_connection": True}),
+        (ListenerLimits, {"requests_per_connection": "5"}),
         (ListenerLimits, {"min_rate": 240}),
         (ListenerLimits, {"min_rate": "240B"}),
         (Check, {"type": "tcp", "rise": 0}),
@@ -277,5 +278,7 @@ def test_what_is_written_again_is_what_was_meant() -> None:
     assert written["runtime"]["drain_timeout"] == "1s"
     assert written["listeners"]["web"]["bind"] == ["[::1]:80"]
     assert written["listeners"]["web"]["limits"]["request_body"] == "none"
+    assert written["listeners"]["web"]["limits"]["requests_per_connection"] == "none"
+    assert ListenerLimits(requests_per_connection=5).model_dump(mode="json")["requests_per_connection"] == 5
     assert written["pools"]["app"]["endpoints"] == [{"address": "a:1", "name": None}]
     assert Config.model_validate_json(config.model_dump_json()) == config

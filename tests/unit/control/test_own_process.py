@@ -3,7 +3,9 @@ says of its life."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import re
 import signal
 import subprocess
@@ -12,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from expressgateway import Config, Gateway
+from expressgateway.control.machine import usable_cpus
 from tests.support.client import get
 from tests.support.gateway import RunningGateway, simple
 from tests.support.waiting import DEADLINE
@@ -86,6 +90,37 @@ def test_a_forked_child_ends_without_a_word_and_leaves_the_gateway_to_its_parent
         "assert (await ask(gateway)).startswith(b'HTTP/1.1 404 ')"
     )
     assert (program.returncode, program.stdout, program.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(("workers", "threads"), [("auto", usable_cpus()), (3, 3)])
+def test_there_are_as_many_workers_as_was_said_or_as_there_are_cpus(workers: object, threads: int) -> None:
+    settings = {
+        "runtime": {"workers": workers},
+        "admin": {"bind": "none"},
+        "logs": {"access": {"path": "none"}},
+    }
+
+    async def run() -> None:
+        async with Gateway(Config.model_validate(settings)) as gateway:
+            assert gateway.status()["workers"] == threads
+
+    asyncio.run(run())
+
+
+def test_the_warnings_of_a_file_are_said_in_the_log_each_time_it_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text('admin.bind = "none"\nlogs.access.path = "none"\nruntime.workers = 1\n')
+
+    async def run() -> None:
+        async with Gateway.from_file(file) as gateway:
+            await gateway.reload()
+
+    caplog.set_level(logging.WARNING, "expressgateway")
+    asyncio.run(run())
+    said = [line for line in caplog.messages if line.startswith(f"{file}:1:1: warning[EG304]: ")]
+    assert (len(said), len(caplog.messages)) == (2, 2)
 
 
 def test_a_process_says_where_it_serves_and_how_it_ends(tmp_path: Path) -> None:
