@@ -75,7 +75,7 @@ impl Story {
             exchange: Exchange::new(able, amount(credit), patience, now),
             watch: Watch::new(able, amount(credit), body_idle),
             now,
-            facts: RequestFacts { body: body(request), idempotent: bit(3), upgrade: bit(4) },
+            facts: RequestFacts { body: body(request), idempotent: bit(3), upgrade: bit(4), waits: bit(5) },
             plan,
         }
     }
@@ -95,7 +95,7 @@ impl Story {
             // A driver that is asked for a fresh connection does not take one that has served before.
             b'R' if self.watch.attempt == (Attempt::Connecting { fresh: true }) => return,
             b'R' => Input::Up(Up::Connected { connection: Connection::Reused, credit: amount() }),
-            b'I' => Input::Up(Up::Info),
+            b'I' => Input::Up(Up::Info(103)),
             b'H' => Input::Up(Up::Head(response(amount()))),
             b'D' => Input::Up(Up::Data(amount())),
             b'T' => Input::Up(Up::Trailers),

@@ -14,10 +14,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use eg_core::addresses::AddressSet;
 use eg_core::headers::{Forms, Forwarding, client_ip, given_request_id, to_upstream};
-use eg_wire::fields::FieldId;
 use eg_wire::h1::{
-    HeadLimits, MAX_FIELDS, Parsed, connection_has, is_authority, keep_alive, parse_request, request_body,
-    write_request,
+    HeadLimits, MAX_FIELDS, Parsed, is_authority, keep_alive, parse_request, request_body, write_request,
 };
 use eg_wire::head::{BodyLength, Method, RequestHead, Version};
 
@@ -35,6 +33,7 @@ const FORWARDING: Forwarding<'static> = Forwarding {
     via: true,
     request_id: Some(("x-request-id", b"77")),
     id: b"0123456789abcdef1111222233334444",
+    matched: &[],
 };
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
@@ -62,8 +61,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     goes_on_as_it_is(&head, body);
     for trusted in [false, true] {
         let mut head = head.clone();
-        let keep_upgrade = head.fields.has(FieldId::Upgrade) && connection_has(&head.fields, b"upgrade");
-        to_upstream(&mut head, &Forwarding { trusted, ..FORWARDING }, keep_upgrade);
+        to_upstream(&mut head, &Forwarding { trusted, ..FORWARDING });
         goes_on_as_it_is(&head, body);
     }
 });

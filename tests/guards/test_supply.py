@@ -20,6 +20,7 @@ LICENCES = {
     "Apache-2.0 / MIT",
     "Apache-2.0 OR MIT",
     "Apache-2.0 WITH LLVM-exception",
+    "Apache-2.0 WITH LLVM-exception OR Apache-2.0 OR MIT",
     "BSD-3-Clause",
     "ISC",
     "MIT",
@@ -46,7 +47,7 @@ def packages() -> tuple[dict[str, Any], ...]:
     return tuple(package for package in document["packages"] if package["id"] in used)
 
 
-@pytest.mark.parametrize("lock", ["Cargo.lock", "fuzz/Cargo.lock"])
+@pytest.mark.parametrize("lock", ["Cargo.lock", "bench/generator/Cargo.lock", "fuzz/Cargo.lock"])
 def test_the_lock_file_names_one_registry(lock: str) -> None:
     sources = {package.get("source", "ours") for package in toml(ROOT / lock)["package"]}
     assert sources == {REGISTRY, "ours"}

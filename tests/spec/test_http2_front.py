@@ -26,6 +26,10 @@ Behaviour = Callable[[Line, bytes], None]
 """What follows a request's head."""
 
 
+# An endpoint that is known to read them as what they are.
+PASSES_TRAILERS = 'request_trailers = "pass"'
+
+
 def body_of(line: Line, head: bytes) -> tuple[bytes, bytes]:
     """A request's body without its framing, and its trailers."""
     if b"content-length: " in head.lower():
@@ -122,7 +126,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     with (
         Upstream(script) as upstream,
-        RunningGateway(folder, ONE_WORKER + simple([upstream.address], more=brief)) as gateway,
+        RunningGateway(
+            folder, ONE_WORKER + simple([upstream.address], pool=PASSES_TRAILERS, more=brief)
+        ) as gateway,
     ):
         yield World(gateway, upstream, behaviours)
 

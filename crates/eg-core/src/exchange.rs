@@ -94,7 +94,7 @@ impl Exchange {
         Self {
             phase: Phase::Idle,
             down,
-            facts: RequestFacts { body: BodyLength::Empty, idempotent: false, upgrade: false },
+            facts: RequestFacts { body: BodyLength::Empty, idempotent: false, upgrade: false, waits: false },
             plan: Plan {
                 hooks: false,
                 connect_attempts: 1,
@@ -241,7 +241,9 @@ impl Exchange {
             (Up::Connected { connection, credit }, Phase::Connecting) => {
                 self.connected(connection, credit, now)
             }
-            (Up::Info, Phase::Live) if self.response.flow == Flow::Waiting => self.informational(now),
+            (Up::Info(status), Phase::Live) if self.response.flow == Flow::Waiting => {
+                self.informational(status, now);
+            }
             (Up::Head(facts), Phase::Live) if self.response.flow == Flow::Waiting => {
                 self.response_head(facts, now)
             }
@@ -334,6 +336,8 @@ impl Exchange {
     fn request_data(&mut self, n: u32, now: Moment) {
         let n = n.min(self.request.granted);
         if n > 0 && self.phase == Phase::Live && self.request.takes_data() {
+            // A client may tire of waiting for 100.
+            self.facts.waits = false;
             self.request.granted -= n;
             self.record.request_bytes += u64::from(n);
             if let Some(rate) = self.patience.min_rate {
@@ -375,9 +379,10 @@ impl Exchange {
 
     // --- the way down ----------------------------------------------------------------------------------
 
-    fn informational(&mut self, now: Moment) {
+    fn informational(&mut self, status: u16, now: Moment) {
         self.informational += 1;
         self.progress = now;
+        self.facts.waits &= status != 100;
         if self.informational > MAX_INFORMATIONAL {
             self.give_up(Ending::UpstreamMalformed, 502, now);
         } else if self.down.informational {
@@ -393,7 +398,11 @@ impl Exchange {
         self.record.status = facts.status;
         self.record.first_byte = Some(now);
         self.progress = now;
-        self.actions.push(Action::DownHead { last: self.draining });
+        // What is answered before it was heard to its end ends its connection (RFC 9112, 9.6). A response of unknown length
+        // may be one that goes on with its request.
+        let is_short = facts.status >= 400 || matches!(facts.body, BodyLength::Empty | BodyLength::Exact(_));
+        let early = is_short && self.request.flow != Flow::Complete;
+        self.actions.push(Action::DownHead { last: self.draining || early });
         if facts.status == 101 {
             self.response.flow = Flow::Complete;
             self.phase = Phase::Tunnel;
@@ -500,7 +509,7 @@ impl Exchange {
     }
 
     fn client_could_send(&self) -> bool {
-        self.request.flow == Flow::Open && self.request.source_may_act()
+        self.request.flow == Flow::Open && self.request.source_may_act() && !self.facts.waits
     }
 
     fn client_could_take(&self) -> bool {
@@ -524,7 +533,7 @@ impl Exchange {
             Phase::Connecting => Some((Timer::Connect, self.progress + self.plan.connect)),
             Phase::Delivering => Some((Timer::Sending, self.progress + self.patience.body_idle)),
             Phase::Live => match (self.request.flow, self.response.flow) {
-                (Flow::Complete, Flow::Waiting) => {
+                (flow, Flow::Waiting) if flow == Flow::Complete || self.facts.waits => {
                     self.plan.first_byte.map(|limit| (Timer::FirstByte, self.progress + limit))
                 }
                 _ => Some((Timer::Body, self.progress + self.patience.body_idle)),

@@ -11,6 +11,7 @@ mod trace;
 use std::net::IpAddr;
 
 use eg_wire::fields::{FieldId, FieldList};
+use eg_wire::h1::connection_has;
 use eg_wire::head::{RequestHead, ResponseHead, Version};
 
 pub use self::claims::{Forms, client_ip};
@@ -36,6 +37,8 @@ pub struct Forwarding<'a> {
     pub request_id: Option<(&'a str, &'a [u8])>,
     /// What this gateway calls the request.
     pub id: &'a [u8; 32],
+    /// Names that routes look for: `Connection` cannot have these fields removed.
+    pub matched: &'a [Box<[u8]>],
 }
 
 /// What becomes of fields with `_` in their names, which some readers take for `-`.
@@ -80,13 +83,37 @@ pub fn given_request_id<'a>(fields: &'a FieldList, name: &str) -> Option<&'a [u8
     ((1..=128).contains(&field.value.len()) && field.value.iter().all(is_plain)).then_some(field.value)
 }
 
+/// Whether a request asks to leave HTTP behind (RFC 9110, 7.8), for something that is not HTTP again. One with content
+/// does not: there are endpoints that read it as if it had left already.
+#[must_use]
+pub fn wants_upgrade(request: &RequestHead) -> bool {
+    let fields = &request.fields;
+    let is_empty = |length: &[u8]| length.iter().all(|digit| *digit == b'0');
+    request.version == Version::H11
+        && fields.has(FieldId::Upgrade)
+        && connection_has(fields, b"upgrade")
+        && !fields.values(FieldId::Upgrade).any(hops::leads_to_http)
+        && !fields.has(FieldId::TransferEncoding)
+        && fields.values(FieldId::ContentLength).all(is_empty)
+}
+
+/// Makes a request's trailers what the endpoint shall see: a name that would be refused or replaced at the front is left
+/// out at the end, whoever sends it.
+pub fn screen_trailers(trailers: &mut FieldList, underscores: Underscores, request_id: Option<&str>) {
+    trailers.remove_where(|field| {
+        (underscores != Underscores::Allow && field.name.contains(&b'_'))
+            || claims::is_about_the_client(field.name, request_id)
+    });
+}
+
 /// Makes a request's fields what the endpoint shall see.
 ///
 /// What a client says about other clients is believed if it is trusted. If not, its `X-Forwarded-*`, `Forwarded` and
-/// request id are replaced, or removed where the listener says nothing in their place. `keep_upgrade`: the request
-/// asks to leave HTTP, and may; `Upgrade` is kept then unless it leads back to HTTP.
-pub fn to_upstream(head: &mut RequestHead, forwarding: &Forwarding<'_>, keep_upgrade: bool) {
-    let named = hops::named_by_connection(&head.fields);
+/// request id are replaced, or removed where the listener says nothing in their place. `Upgrade` stays in a request that
+/// [`wants_upgrade`].
+pub fn to_upstream(head: &mut RequestHead, forwarding: &Forwarding<'_>) {
+    let keep_upgrade = wants_upgrade(head);
+    let named = hops::named_by_connection(&head.fields, forwarding.matched);
     let believed = claims::Believed::of(&mut head.fields, forwarding);
     let (mut places, mut trailers) = (0_usize.., false);
     head.fields.remove_where(|field| {
@@ -96,7 +123,7 @@ pub fn to_upstream(head: &mut RequestHead, forwarding: &Forwarding<'_>, keep_upg
                 trailers |= hops::lists(field.value, b"trailers");
                 true
             }
-            FieldId::Upgrade => !keep_upgrade || hops::leads_to_http(field.value),
+            FieldId::Upgrade => !keep_upgrade,
             id => is_named || hops::is_hop_by_hop(id) || claims::is_refused(field, forwarding),
         }
     });
@@ -115,7 +142,7 @@ pub fn to_upstream(head: &mut RequestHead, forwarding: &Forwarding<'_>, keep_upg
 
 /// Makes a response's fields what the client shall see.
 pub fn to_downstream(head: &mut ResponseHead, via: bool) {
-    let named = hops::named_by_connection(&head.fields);
+    let named = hops::named_by_connection(&head.fields, &[]);
     let switches = head.status == 101;
     let mut places = 0_usize..;
     head.fields.remove_where(|field| {
@@ -153,6 +180,7 @@ mod tests {
     type Fields<'a> = &'a [(&'a str, &'a str)];
 
     const SILENT: Forwarding<'_> = Forwarding {
+        matched: &[],
         peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
         trusted: false,
         port: 8080,
@@ -181,9 +209,9 @@ mod tests {
         fields.iter().map(|field| format!("{}: {}", show(field.name), show(field.value))).collect()
     }
 
-    fn upstream(fields: Fields<'_>, forwarding: &Forwarding<'_>, keep_upgrade: bool) -> Vec<String> {
+    fn upstream(fields: Fields<'_>, forwarding: &Forwarding<'_>) -> Vec<String> {
         let mut head = request(fields);
-        to_upstream(&mut head, forwarding, keep_upgrade);
+        to_upstream(&mut head, forwarding);
         text(&head.fields)
     }
 
@@ -220,7 +248,7 @@ mod tests {
             "Proxy-Authorization: Basic x",
             "Cookie: a=b",
         ];
-        assert_eq!(upstream(&fields, &SILENT, false), kept);
+        assert_eq!(upstream(&fields, &SILENT), kept);
         assert_eq!(downstream(200, &fields, false), kept);
     }
 
@@ -240,9 +268,60 @@ mod tests {
         ];
         let all =
             ["Host: a", "Content-Length: 3", "Transfer-Encoding: chunked", "Cookie: a=b", "Authorization: x"];
-        assert_eq!(upstream(&fields, &SILENT, false), [all.as_slice(), &["Via: 1.1 other"]].concat());
+        assert_eq!(upstream(&fields, &SILENT), [all.as_slice(), &["Via: 1.1 other"]].concat());
         // What the gateway adds is added after that.
-        assert!(upstream(&fields, &X_FORWARDED, false).contains(&"x-forwarded-for: 192.0.2.7".to_owned()));
+        assert!(upstream(&fields, &X_FORWARDED).contains(&"x-forwarded-for: 192.0.2.7".to_owned()));
+    }
+
+    #[test]
+    fn connection_cannot_have_fields_removed_that_a_route_looks_for() {
+        let fields = [("Connection", "x-plan, x-other"), ("X-Plan", "gold"), ("X-Other", "1")];
+        let matched: [Box<[u8]>; 1] = [b"x-plan".as_slice().into()];
+        assert_eq!(upstream(&fields, &Forwarding { matched: &matched, ..SILENT }), ["X-Plan: gold"]);
+        assert!(upstream(&fields, &SILENT).is_empty());
+    }
+
+    #[test]
+    fn what_is_replaced_at_the_front_cannot_come_at_the_end() {
+        let lines = [
+            ("X-Forwarded-For", "1.1.1.1"),
+            ("X_Forwarded_For", "1.1.1.1"),
+            ("x-forwarded-prefix", "/admin"),
+            ("Forwarded", "for=1.1.1.1"),
+            ("X-Real-IP", "1.1.1.1"),
+            ("x_request_id", "1"),
+            ("X-Sum", "1"),
+            ("x_sum", "1"),
+        ];
+        for (policy, expected) in [
+            (Underscores::Reject, ["X-Sum: 1"].as_slice()),
+            (Underscores::Drop, &["X-Sum: 1"]),
+            (Underscores::Allow, &["X-Sum: 1", "x_sum: 1"]),
+        ] {
+            let mut trailers = request(&lines).fields;
+            screen_trailers(&mut trailers, policy, Some("x-request-id"));
+            assert_eq!(text(&trailers), expected, "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn a_claim_that_would_swallow_what_is_appended_is_none() {
+        let trusted = Forwarding { trusted: true, ..FORWARDED };
+        let ours = "for=192.0.2.7;host=\"shop.example:8080\";proto=http";
+        for (claims, kept) in [
+            (["for=\"x, for=6.6.6.6", "for=1.1.1.1"].as_slice(), "for=1.1.1.1, "),
+            (&["for=\"x, for=6.6.6.6"], ""),
+            (&["for=\"\\\""], ""),
+            (&["for=\"\\\"\""], "for=\"\\\"\", "),
+            (&[""], ""),
+        ] {
+            let lines: Vec<_> = claims.iter().map(|claim| ("Forwarded", *claim)).collect();
+            assert_eq!(upstream(&lines, &trusted), [format!("forwarded: {kept}{ours}")], "{claims:?}");
+        }
+        let empty = [("X-Forwarded-For", ","), ("X-Forwarded-For", "1.1.1.1,, ")];
+        let trusted = Forwarding { trusted: true, ..X_FORWARDED };
+        assert_eq!(upstream(&empty, &trusted)[0], "x-forwarded-for: 1.1.1.1, 192.0.2.7");
+        assert_eq!(upstream(&empty[..1], &trusted)[0], "x-forwarded-for: 192.0.2.7");
     }
 
     #[test]
@@ -257,7 +336,7 @@ mod tests {
             (&[("X-TE", "trailers")], &["X-TE: trailers"]),
         ];
         for (fields, expected) in table {
-            assert_eq!(upstream(fields, &SILENT, false), expected, "{fields:?}");
+            assert_eq!(upstream(fields, &SILENT), expected, "{fields:?}");
         }
         assert!(downstream(200, &[("TE", "trailers")], false).is_empty());
     }
@@ -286,7 +365,7 @@ mod tests {
             "via: 1.1 expressgateway",
             "x-request-id: 77",
         ];
-        assert_eq!(upstream(&fields, &forwarding, false), expected);
+        assert_eq!(upstream(&fields, &forwarding), expected);
         // A listener that says nothing lets the client say nothing either; only an id without a name of ours is free.
         let expected = [
             "X-Request-ID: forged",
@@ -294,7 +373,7 @@ mod tests {
             "X-Forwarded: kept: it is nobody's",
             "Via: 1.0 other",
         ];
-        assert_eq!(upstream(&fields, &SILENT, false), expected);
+        assert_eq!(upstream(&fields, &SILENT), expected);
     }
 
     #[test]
@@ -319,10 +398,9 @@ mod tests {
             "x-forwarded-host: a.example",
             "x-forwarded-port: 443",
         ];
-        assert_eq!(upstream(&fields, &trusted, false), expected);
+        assert_eq!(upstream(&fields, &trusted), expected);
         let trusted = Forwarding { trusted: true, ..FORWARDED };
-        let told =
-            upstream(&[("Forwarded", "for=1.1.1.1;proto=https"), ("forwarded", "for=_x")], &trusted, false);
+        let told = upstream(&[("Forwarded", "for=1.1.1.1;proto=https"), ("forwarded", "for=_x")], &trusted);
         let expected =
             "forwarded: for=1.1.1.1;proto=https, for=_x, for=192.0.2.7;host=\"shop.example:8080\";proto=http";
         assert_eq!(told, [expected]);
@@ -343,16 +421,16 @@ mod tests {
             "x-forwarded-host: shop.example:8080",
             "x-forwarded-port: 8080",
         ];
-        assert_eq!(upstream(&fields, &trusted, false), expected);
+        assert_eq!(upstream(&fields, &trusted), expected);
     }
 
     #[test]
     fn the_standard_form_has_brackets_and_quotes_where_it_must() {
         let v6 = Forwarding { peer: "2001:db8::7".parse().unwrap(), ..FORWARDED };
         let expected = ["forwarded: for=\"[2001:db8::7]\";host=\"shop.example:8080\";proto=http"];
-        assert_eq!(upstream(&[("Forwarded", "for=evil")], &v6, false), expected);
+        assert_eq!(upstream(&[("Forwarded", "for=evil")], &v6), expected);
         let mapped = Forwarding { peer: "::ffff:192.0.2.7".parse().unwrap(), ..FORWARDED };
-        assert!(upstream(&[], &mapped, false)[0].starts_with("forwarded: for=192.0.2.7;"));
+        assert!(upstream(&[], &mapped)[0].starts_with("forwarded: for=192.0.2.7;"));
     }
 
     #[test]
@@ -384,7 +462,7 @@ mod tests {
     #[test]
     fn a_host_that_was_not_said_is_not_forwarded() {
         let mut head = RequestHead { version: Version::H10, ..RequestHead::default() };
-        to_upstream(&mut head, &Forwarding { via: true, ..X_FORWARDED }, false);
+        to_upstream(&mut head, &Forwarding { via: true, ..X_FORWARDED });
         let expected = [
             "x-forwarded-for: 192.0.2.7",
             "x-forwarded-proto: http",
@@ -397,9 +475,18 @@ mod tests {
     #[test]
     fn an_upgrade_is_kept_only_where_it_may_happen() {
         let upgrade = |protocol| [("Connection", "Upgrade"), ("Upgrade", protocol)];
-        assert_eq!(upstream(&upgrade("websocket"), &SILENT, true), ["Upgrade: websocket"]);
-        assert!(upstream(&upgrade("websocket"), &SILENT, false).is_empty());
-        assert!(upstream(&upgrade("websocket, h2c"), &SILENT, true).is_empty(), "requests behind our back");
+        assert_eq!(upstream(&upgrade("websocket"), &SILENT), ["Upgrade: websocket"]);
+        assert!(upstream(&[("Upgrade", "websocket")], &SILENT).is_empty(), "nobody asked the connection");
+        assert!(upstream(&upgrade("websocket, h2c"), &SILENT).is_empty(), "requests behind our back");
+        let with = |name, value| upstream(&[upgrade("tcp").as_slice(), &[(name, value)]].concat(), &SILENT);
+        assert_eq!(with("Content-Length", "0"), ["Upgrade: tcp", "Content-Length: 0"]);
+        assert_eq!(with("Content-Length", "1"), ["Content-Length: 1"]);
+        assert_eq!(with("Transfer-Encoding", "chunked"), ["Transfer-Encoding: chunked"]);
+        for version in [Version::H10, Version::H2, Version::H3] {
+            let mut head = RequestHead { version, ..request(&upgrade("websocket")) };
+            to_upstream(&mut head, &SILENT);
+            assert!(head.fields.is_empty(), "{version:?} has no such thing");
+        }
         assert_eq!(downstream(101, &upgrade("websocket"), false), ["Upgrade: websocket"]);
         assert_eq!(downstream(200, &upgrade("h2,h2c"), true), ["via: 1.1 expressgateway"]);
     }
@@ -440,7 +527,7 @@ mod tests {
                 .map(|(name, value)| format!("{name}: {value}"))
                 .collect();
             let sent: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            prop_assert_eq!(upstream(&sent, &SILENT, false), expected);
+            prop_assert_eq!(upstream(&sent, &SILENT), expected);
         }
     }
 }

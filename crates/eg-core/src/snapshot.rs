@@ -57,6 +57,8 @@ pub struct Listener {
     /// How long a client may take.
     pub timeouts: ListenerTimeouts,
     table: RouteTable,
+    /// Names of fields that its routes look for.
+    matched_fields: Vec<Box<[u8]>>,
     /// Serves what no route matches.
     fallback: Option<Arc<Route>>,
 }
@@ -193,8 +195,20 @@ pub struct Pool {
     pub policy: Policy,
     /// In the order of the configuration; none: every request is answered with 503.
     pub endpoints: Vec<Arc<Endpoint>>,
+    /// Fields behind a request's body. There are endpoints that read them as fields of the next request, or as if they
+    /// had stood before it.
+    pub request_trailers: Trailers,
     /// Timeouts towards them.
     pub timeouts: PoolTimeouts,
+}
+
+/// What becomes of fields behind a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trailers {
+    /// They are read and left out.
+    Drop,
+    /// They are passed on.
+    Pass,
 }
 
 /// Timeouts towards the endpoints of a pool.
@@ -289,6 +303,12 @@ impl Listener {
     #[must_use]
     pub fn route(&self, asked: &Asked<'_>) -> Option<&Arc<Route>> {
         self.table.find(asked).or(self.fallback.as_ref())
+    }
+
+    /// Names of fields that its routes look for.
+    #[must_use]
+    pub fn matched_fields(&self) -> &[Box<[u8]>] {
+        &self.matched_fields
     }
 }
 

@@ -9,12 +9,13 @@ use bytes::{BufMut, Bytes};
 use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 
+use crate::pipe::Pipe;
 use crate::stream::Stream;
 
 /// First size of an input buffer: a head, or a small message, in one read.
-const SMALL: usize = 16 * 1024;
+const SMALL: usize = 8 * 1024;
 /// Largest size, once a peer has filled smaller ones: bulk bodies in few system calls.
-const LARGE: usize = 128 * 1024;
+const LARGE: usize = 256 * 1024;
 /// Room kept behind what is read, so that framing can be appended to a piece that changed hands.
 const SLACK: usize = 64;
 /// Pieces below this are copied: cheaper than a second segment on the way out.
@@ -49,6 +50,11 @@ impl Input {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether more can be read without growing.
+    pub(crate) fn has_room(&self) -> bool {
+        self.bytes.capacity() == 0 || self.room() > 0
     }
 
     /// Drops bytes from the front. An input that becomes empty keeps its memory until [`Input::release`].
@@ -101,13 +107,24 @@ impl Input {
     }
 }
 
-/// Bytes that wait for the socket: what was written small, and behind it at most one large piece.
+/// When something follows the bytes that wait for a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// Some time.
+    Later,
+    /// As soon as they have left: other bytes, or the end of the stream.
+    AtOnce,
+}
+
+/// Bytes that wait for the socket: what was written small, behind it at most one large piece, and behind that what is in a
+/// pipe.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     front: Vec<u8>,
     sent: usize,
     back: Vec<u8>,
     back_sent: usize,
+    pipe: Option<Pipe>,
 }
 
 impl Output {
@@ -116,11 +133,33 @@ impl Output {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.front.len() - self.sent + self.back.len() - self.back_sent
+        self.front.len() - self.sent + self.back.len() - self.back_sent + self.piped()
+    }
+
+    fn piped(&self) -> usize {
+        self.pipe.as_ref().map_or(0, Pipe::len)
+    }
+
+    pub(crate) fn has_pipe(&self) -> bool {
+        self.pipe.is_some()
+    }
+
+    /// Where bytes are put that nobody sees; `pipe` is taken if there is none yet.
+    pub(crate) fn pipe(&mut self, pipe: impl FnOnce() -> Option<Pipe>) -> Option<&mut Pipe> {
+        if self.pipe.is_none() {
+            self.pipe = pipe();
+        }
+        self.pipe.as_mut()
+    }
+
+    /// The pipe, once it is not needed any more.
+    pub(crate) fn take_pipe(&mut self) -> Option<Pipe> {
+        self.pipe.take()
     }
 
     /// Where an encoder appends.
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
+        debug_assert_eq!(self.piped(), 0, "what is in the pipe comes last");
         if self.back.is_empty() { &mut self.front } else { &mut self.back }
     }
 
@@ -143,24 +182,52 @@ impl Output {
         &mut self,
         stream: &mut Stream,
         cx: &mut Context<'_>,
+        then: Then,
     ) -> (usize, io::Result<bool>) {
         let before = self.len();
         loop {
             if self.is_empty() {
                 return (before, Ok(true));
             }
-            match self.poll_write(stream, cx) {
+            match self.poll_write(stream, cx, then) {
                 Poll::Ready(Ok(0)) => return (before - self.len(), Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(n)) => self.advance(n),
+                Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return (before - self.len(), Err(error)),
                 Poll::Pending => return (before - self.len(), Ok(false)),
             }
         }
     }
 
-    fn poll_write(&self, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        &mut self,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+        then: Then,
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.pipe {
+            Some(pipe) if self.front.is_empty() && self.back.is_empty() && !pipe.is_empty() => {
+                stream.poll_drain(cx, pipe)
+            }
+            piped => {
+                let more = piped.as_ref().is_some_and(|pipe| !pipe.is_empty());
+                let n = ready!(self.poll_write_seen(stream, cx, if more { Then::AtOnce } else { then }))?;
+                self.advance(n);
+                Poll::Ready(Ok(n))
+            }
+        }
+    }
+
+    fn poll_write_seen(
+        &self,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+        then: Then,
+    ) -> Poll<io::Result<usize>> {
         let front = self.front.get(self.sent..).unwrap_or_default();
         let back = self.back.get(self.back_sent..).unwrap_or_default();
+        if then == Then::AtOnce {
+            return stream.poll_write_more(cx, &[IoSlice::new(front), IoSlice::new(back)]);
+        }
         match (front.is_empty(), back.is_empty()) {
             (false, false) => {
                 Pin::new(stream).poll_write_vectored(cx, &[IoSlice::new(front), IoSlice::new(back)])

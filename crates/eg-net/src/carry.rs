@@ -9,22 +9,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use eg_core::exchange::{
-    Action, Connection as History, Down, Exchange, Input, Patience, Plan, Question, Record, RequestFacts,
-    Side, Stage, Up, Verdict,
+    Action, Connection as History, Down, Ending, Exchange, Input, Patience, Plan, Question, Record,
+    RequestFacts, Side, Stage, Up, Verdict,
 };
 use eg_core::headers;
 use eg_core::ledger::InFlight;
 use eg_core::pick::{Tried, pick};
-use eg_core::snapshot::{Endpoint, Pool, Route, RouteAction};
+use eg_core::snapshot::{Endpoint, Pool, Route, RouteAction, Trailers};
 use eg_core::time::Moment;
-use eg_wire::fields::Span;
-use eg_wire::head::{BodyLength, Method, RequestHead, ResponseHead};
+use eg_wire::fields::{FieldId, Span};
+use eg_wire::head::{BodyLength, RequestHead, ResponseHead, Version};
 
 use crate::connection::{Connection, Served};
-use crate::downstream::Downstream;
+use crate::downstream::{Cut, Downstream};
 use crate::forward;
 use crate::h1::up::Origin;
-use crate::h1::wire::WINDOW;
 use crate::record::Line;
 use crate::reply::Reply;
 use crate::stream::Stream;
@@ -84,6 +83,10 @@ pub(crate) struct Carry<'a> {
     up_grant: u32,
     /// The request's fields are as the endpoint shall see them.
     prepared: bool,
+    /// The data that was heard last has been moved on already.
+    unseen: bool,
+    /// The client has said something that ends its request, and is not heard any more.
+    unheard: bool,
     /// Trailers are to be written at the end: to the endpoint, to the client.
     trailers_up: bool,
     trailers_down: bool,
@@ -138,6 +141,8 @@ impl<'a> Carry<'a> {
             down_grant: 0,
             up_grant: 0,
             prepared: false,
+            unseen: false,
+            unheard: false,
             trailers_up: false,
             trailers_down: false,
             tunnel: false,
@@ -203,13 +208,21 @@ impl<'a> Carry<'a> {
                     true
                 }
             },
-            Upstream::Live(origin) => match origin.poll(cx, self.up_grant, &mut self.response) {
-                Poll::Pending => false,
-                Poll::Ready(event) => {
-                    self.heard(event);
-                    true
+            Upstream::Live(origin) => {
+                let (grant, pipes) = (self.up_grant, &self.conn.worker.pipes);
+                let unseen = match &mut self.down {
+                    Downstream::H1(client) => origin.poll_unseen(cx, grant, &mut client.wire, pipes),
+                    Downstream::H2(_) => None,
+                };
+                self.unseen = unseen.is_some();
+                match unseen.unwrap_or_else(|| origin.poll(cx, grant, &mut self.response)) {
+                    Poll::Pending => false,
+                    Poll::Ready(event) => {
+                        self.heard(event);
+                        true
+                    }
                 }
-            },
+            }
         }
     }
 
@@ -226,8 +239,8 @@ impl<'a> Carry<'a> {
         match (result, &self.endpoint) {
             (Ok(stream), Some(endpoint)) => {
                 self.conn.worker.counters.upstream_connects.add(1);
-                self.upstream = Upstream::Live(Box::new(Origin::new(endpoint.id, stream, self.now)));
-                self.tell(Input::Up(Up::Connected { connection: History::Fresh, credit: WINDOW }));
+                let origin = Box::new(Origin::new(endpoint.id, stream, self.now));
+                self.live(origin, History::Fresh);
             }
             (Err(_), Some(endpoint)) => {
                 endpoint.state.failed();
@@ -262,12 +275,18 @@ impl<'a> Carry<'a> {
     }
 
     fn poll_downstream(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.unheard {
+            return false;
+        }
         match self.down.poll(cx, self.down_grant) {
             Poll::Pending => false,
             Poll::Ready(event) => {
                 let event = self.within_limit(event);
-                if let Down::Data(n) = event {
-                    self.down_grant -= n;
+                match event {
+                    Down::Data(n) => self.down_grant -= n,
+                    // It would be said again at every turn: what could not be read still stands there.
+                    Down::Malformed(_) | Down::Reset => self.unheard = true,
+                    _ => {}
                 }
                 self.tell(Input::Down(event));
                 true
@@ -327,6 +346,10 @@ impl<'a> Carry<'a> {
                     self.prepared = true;
                     let listener = &self.served.listener;
                     forward::prepare(self.conn, listener, route, self.client, self.request, &self.request_id);
+                    // An expectation of nothing is none, and some endpoints wait for it to be met (RFC 9110, 10.1.1).
+                    if self.request_body == BodyLength::Empty {
+                        self.request.fields.remove(FieldId::Expect);
+                    }
                 }
                 let named = route.host.as_deref().unwrap_or_else(|| self.request.authority());
                 // A client of HTTP/1.0 need not say whom it wants, an endpoint of HTTP/1.1 wants to hear it.
@@ -345,8 +368,11 @@ impl<'a> Carry<'a> {
                 origin.write_data(self.down.piece(n), n);
                 self.down.consume(n);
             }
-            Action::UpTrailers => self.trailers_up = true,
-            Action::UpEnd => origin.write_end(self.trailers_up.then(|| self.down.trailers())),
+            Action::UpTrailers => {
+                self.trailers_up = self.pool().is_some_and(|pool| pool.request_trailers == Trailers::Pass);
+                forward::screen_trailers(&self.served.listener, self.down.trailers());
+            }
+            Action::UpEnd => origin.write_end(self.trailers_up.then(|| &*self.down.trailers())),
             Action::UpRelease => self.release(),
             _ => self.abandon(),
         }
@@ -369,6 +395,7 @@ impl<'a> Carry<'a> {
                 let reply = self.own_reply().unwrap_or_else(|| Reply::plain(status));
                 self.down.write_reply(reply, last);
             }
+            Action::DownData(_) if self.unseen => {}
             Action::DownData(n) => {
                 if let Upstream::Live(origin) = &mut self.upstream {
                     self.down.write_data(origin.wire.piece(n), n);
@@ -383,7 +410,11 @@ impl<'a> Carry<'a> {
                 };
                 self.down.write_end(trailers);
             }
-            Action::DownReset => self.down.reset(),
+            // Who was found not to read shall not have the kernel keep what it did not take.
+            Action::DownReset if self.exchange.record().ending == Ending::ClientTimeout => {
+                self.down.reset(Cut::Abrupt);
+            }
+            Action::DownReset => self.down.reset(Cut::Short),
             _ => {}
         }
     }
@@ -440,8 +471,7 @@ impl<'a> Carry<'a> {
         let pooled = if fresh { None } else { self.conn.worker.take_idle(endpoint.id, self.now) };
         if let Some(origin) = pooled {
             self.conn.worker.counters.upstream_reuses.add(1);
-            self.upstream = Upstream::Live(origin);
-            self.tell(Input::Up(Up::Connected { connection: History::Reused, credit: WINDOW }));
+            self.live(origin, History::Reused);
         } else {
             let endpoint = endpoint.clone();
             self.upstream =
@@ -449,9 +479,16 @@ impl<'a> Carry<'a> {
         }
     }
 
-    /// Closes what is there of the attempt.
+    fn live(&mut self, origin: Box<Origin>, connection: History) {
+        let credit = origin.wire.window();
+        self.upstream = Upstream::Live(origin);
+        self.tell(Input::Up(Up::Connected { connection, credit }));
+    }
+
+    /// Closes what is there of the attempt. An endpoint that a client did not wait for has not failed.
     fn abandon(&mut self) {
-        if let (Upstream::Connecting(_), Some(endpoint)) = (&self.upstream, &self.endpoint) {
+        let too_slow = self.exchange.record().ending == Ending::ConnectTimeout;
+        if let (Upstream::Connecting(_), Some(endpoint), true) = (&self.upstream, &self.endpoint, too_slow) {
             endpoint.state.failed();
             self.tried.add(endpoint.id);
         }
@@ -488,7 +525,12 @@ impl<'a> Carry<'a> {
         self.act();
     }
 
-    fn leave(self) -> Finished {
+    fn leave(mut self) -> Finished {
+        if let Downstream::H1(client) = &mut self.down
+            && let Some(pipe) = client.wire.output.take_pipe()
+        {
+            self.conn.worker.pipes.give_back(pipe);
+        }
         let record = *self.exchange.record();
         self.served.counters.count(self.request.version, &record);
         // What the endpoint was told, so that the logs of both can be joined.
@@ -513,8 +555,10 @@ fn facts(request: &RequestHead, body: BodyLength, down: &Downstream<'_>) -> Requ
     RequestFacts {
         body,
         idempotent: request.method.is_idempotent(),
-        upgrade: matches!(down, Downstream::H1(_))
-            && request.method == Method::Get
-            && forward::wants_upgrade(request),
+        upgrade: matches!(down, Downstream::H1(_)) && headers::wants_upgrade(request),
+        // One of HTTP/1.0 does not know 100 (RFC 9110, 10.1.1).
+        waits: body != BodyLength::Empty
+            && request.version != Version::H10
+            && request.fields.has(FieldId::Expect),
     }
 }

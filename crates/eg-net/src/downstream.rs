@@ -7,9 +7,17 @@ use eg_wire::fields::FieldList;
 use eg_wire::head::{BodyLength, ResponseHead, Version};
 
 use crate::buffer::Piece;
-use crate::h1::wire::WINDOW;
 use crate::reply::Reply;
 use crate::{h1, h2};
+
+/// How a response that cannot be completed ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Behind what was written of it.
+    Short,
+    /// At once; what did not leave is lost.
+    Abrupt,
+}
 
 pub(crate) enum Downstream<'a> {
     H1(&'a mut h1::down::Client),
@@ -26,7 +34,7 @@ impl Downstream<'_> {
     /// Bytes of response body it takes before any of them left.
     pub(crate) fn first_credit(&self) -> u32 {
         match self {
-            Self::H1(_) => WINDOW,
+            Self::H1(client) => client.wire.window(),
             // Comes with the stream's window, once there is a response.
             Self::H2(_) => 0,
         }
@@ -60,10 +68,10 @@ impl Downstream<'_> {
         }
     }
 
-    pub(crate) fn trailers(&self) -> &FieldList {
+    pub(crate) fn trailers(&mut self) -> &mut FieldList {
         match self {
-            Self::H1(client) => &client.wire.trailers,
-            Self::H2(client) => &client.trailers,
+            Self::H1(client) => &mut client.wire.trailers,
+            Self::H2(client) => &mut client.trailers,
         }
     }
 
@@ -102,9 +110,9 @@ impl Downstream<'_> {
         }
     }
 
-    pub(crate) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self, cut: Cut) {
         match self {
-            Self::H1(client) => client.reset(),
+            Self::H1(client) => client.reset(cut),
             Self::H2(client) => client.reset(),
         }
     }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use eg_core::headers::{self, Forwarding, Refused};
 use eg_core::route::{Asked, BadPath, Normalised, normalise};
 use eg_core::snapshot::{Listener, Route};
-use eg_wire::fields::FieldId;
-use eg_wire::h1::connection_has;
-use eg_wire::head::{Method, RequestHead, Version};
+use eg_wire::fields::{FieldId, FieldList};
+use eg_wire::head::{Method, RequestHead};
 
 use crate::connection::Connection;
 use crate::worker::Worker;
@@ -34,13 +33,6 @@ impl Client {
         let address = headers::client_ip(&request.fields, peer, proxies, listener.headers.forms);
         Self { address, trusted: true }
     }
-}
-
-/// Whether a request asks to leave HTTP behind (RFC 9110, 7.8).
-pub(crate) fn wants_upgrade(request: &RequestHead) -> bool {
-    request.version == Version::H11
-        && request.fields.has(FieldId::Upgrade)
-        && connection_has(&request.fields, b"upgrade")
 }
 
 /// Finds the route, and makes the target what the route was chosen by. An error is the status to answer.
@@ -98,26 +90,37 @@ pub(crate) fn prepare(
         via: settings.via,
         request_id: name.map(|name| (name, given.as_deref().unwrap_or(id))),
         id,
+        matched: listener.matched_fields(),
     };
-    let keep_upgrade = wants_upgrade(request);
-    headers::to_upstream(request, &forwarding, keep_upgrade);
+    headers::to_upstream(request, &forwarding);
     route.request_fields.apply(&mut request.fields);
     if let Some(prefix) = route.strip_prefix.as_deref() {
         strip(prefix, request);
     }
 }
 
+/// Makes a request's trailers what the endpoint shall see.
+pub(crate) fn screen_trailers(listener: &Listener, trailers: &mut FieldList) {
+    let settings = &listener.headers;
+    headers::screen_trailers(trailers, settings.underscores, settings.request_id.as_deref());
+}
+
 /// Takes a prefix of whole segments off the path; one that it does not have stays off.
 fn strip(prefix: &[u8], request: &mut RequestHead) {
     let Some(rest) = request.target().strip_prefix(prefix) else { return };
     let target = request.target;
-    match rest.first() {
-        Some(b'/') => request.target = request.fields.part(target, prefix.len(), rest.len()),
+    match rest {
+        // Two slashes at the front would be the beginning of an authority to who resolves it (RFC 3986, 4.2).
+        [b'/', b'/', ..] => {
+            let more = rest.iter().take_while(|byte| **byte == b'/').count() - 1;
+            request.target = request.fields.part(target, prefix.len() + more, rest.len() - more);
+        }
+        [b'/', ..] => request.target = request.fields.part(target, prefix.len(), rest.len()),
         // What is left is a query, or nothing, of the root.
-        None | Some(b'?') => {
+        [] | [b'?', ..] => {
             let rooted = [b"/", rest].concat();
             request.target = request.fields.store(&rooted);
         }
-        Some(_) => {}
+        _ => {}
     }
 }

@@ -19,6 +19,7 @@ mod h2;
 mod listener;
 mod metrics;
 mod panics;
+mod pipe;
 mod record;
 mod relay;
 mod reply;

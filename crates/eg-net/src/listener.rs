@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::sleep;
@@ -22,6 +23,8 @@ use crate::worker::Worker;
 
 /// Pause after an accept that failed for want of descriptors or memory: trying again at once would spin.
 const BACK_OFF: Duration = Duration::from_millis(50);
+/// Bytes that the kernel takes of a response beyond what the client has room for.
+const UNSENT: u32 = 128 * 1024;
 /// Pause while the process has as many connections as it may.
 const FULL: Duration = Duration::from_millis(10);
 
@@ -91,6 +94,10 @@ impl Listeners {
 fn adopt(socket: OwnedFd) -> io::Result<TcpListener> {
     let socket = std::net::TcpListener::from(socket);
     socket.set_nonblocking(true)?;
+    // Connections inherit both: no call for each of them. The kernel keeps little that it could not send, so that a
+    // slow client is seen to move, and one that stands still costs little.
+    SockRef::from(&socket).set_tcp_nodelay(true)?;
+    SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
     TcpListener::from_std(socket)
 }
 
@@ -146,10 +153,6 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 fn welcome(worker: &Rc<Worker>, stream: TcpStream, arrival: Arrival) {
-    // A socket that cannot be set up is a client that has left.
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
     let worker = worker.clone();
     spawn_local(async move {
         let panics = &worker.shared.panics;

@@ -8,6 +8,7 @@ use eg_core::tunnel::{Action, Input, Tunnel};
 use eg_wire::head::BodyLength;
 use tokio::io::AsyncWrite;
 
+use crate::buffer::Then;
 use crate::connection::Connection;
 use crate::h1::wire::{WINDOW, Wire};
 use crate::timer::Timer;
@@ -113,7 +114,7 @@ impl End<'_> {
         if self.finished {
             return None;
         }
-        match self.wire.poll_flush(cx) {
+        match self.wire.poll_flush(cx, Then::Later) {
             Ok(flushed) if flushed.credit > 0 => Some(Input::Credit(self.side, flushed.credit)),
             Ok(flushed) if flushed.all && self.finish => {
                 self.finished = std::pin::Pin::new(&mut self.wire.stream).poll_shutdown(cx).is_ready();

@@ -17,7 +17,13 @@ pub(crate) struct Reply {
 impl Reply {
     /// What a status says by itself.
     pub(crate) fn plain(status: u16) -> Self {
-        Self::new(status, format!("{status} {}\n", reason_phrase(status)).into_bytes(), PLAIN)
+        let mut reply =
+            Self::new(status, format!("{status} {}\n", reason_phrase(status)).into_bytes(), PLAIN);
+        if status == 405 {
+            // RFC 9110, 15.5.6: it must say so. Others than these are up to the endpoints.
+            reply.head.fields.push(b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        }
+        reply
     }
 
     /// What a route answers by itself; none if it leads to endpoints.

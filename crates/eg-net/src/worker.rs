@@ -23,6 +23,7 @@ use crate::connection::Served;
 use crate::h1::up::Origin;
 use crate::listener::Listeners;
 use crate::metrics::{ListenerCounters, WorkerCounters};
+use crate::pipe::Pipes;
 use crate::record::{Line, Log};
 use crate::shared::Shared;
 use crate::upstream::Idle;
@@ -61,6 +62,7 @@ pub(crate) struct Worker {
     ids: RefCell<RequestIds>,
     log: RefCell<Log>,
     scratch: RefCell<Vec<u8>>,
+    pub(crate) pipes: Pipes,
 }
 
 impl Worker {
@@ -79,6 +81,7 @@ impl Worker {
             ids: RefCell::new(RequestIds::new(seed)),
             log: RefCell::new(Log::new(log)),
             scratch: RefCell::default(),
+            pipes: Pipes::default(),
             shared,
         })
     }
@@ -178,6 +181,7 @@ impl Worker {
     }
 
     fn sweep(&self) {
+        self.pipes.release();
         let snapshot = self.snapshot.borrow().clone();
         let known = |id: EndpointId| {
             snapshot.pools.iter().flat_map(|pool| &pool.endpoints).any(|endpoint| endpoint.id == id)

@@ -385,6 +385,12 @@ class Pool(Table):
         examples=['["10.0.0.1:8080"]'],
     )
     check: Check | None = Field(None, description="Without it an endpoint counts as healthy.")
+    request_trailers: Literal["drop", "pass"] = Field(
+        "drop",
+        description="Fields behind a request's body. Some servers read them as fields of the next request, "
+        "or as if they had stood at the front: `pass` is for endpoints that are known not to. Those of "
+        "responses are always passed on.",
+    )
     timeouts: PoolTimeouts = Field(PoolTimeouts(), description="How long connections may take and last.")
 
 

@@ -157,6 +157,7 @@ def _pool(name: str, pool: Pool) -> Json:
         "name": name,
         "policy": pool.policy,
         "endpoints": [_endpoint(endpoint) for endpoint in pool.endpoints],
+        "request_trailers": pool.request_trailers,
         "timeouts": {
             "connect": pool.timeouts.connect.milliseconds,
             "keepalive": pool.timeouts.keepalive.milliseconds,

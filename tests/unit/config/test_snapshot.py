@@ -115,6 +115,7 @@ ROUTE = [
 ]
 POOL = [
     ("endpoints", ["10.0.0.2:80"], "endpoints/0", None),
+    ("request_trailers", "pass", "request_trailers", "pass"),
     ("timeouts.connect", "1s", "timeouts/connect", 1000),
     ("timeouts.keepalive", "0s", "timeouts/keepalive", 0),
     ("timeouts.max_age", "1h", "timeouts/max_age", 3_600_000),

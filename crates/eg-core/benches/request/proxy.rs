@@ -85,6 +85,7 @@ impl Proxy {
             body: self.request_body,
             idempotent: self.request.method.is_idempotent(),
             upgrade: false,
+            waits: false,
         };
         let able = Abilities { trailers: true, informational: true };
         let patience =
@@ -174,8 +175,9 @@ impl Proxy {
             via: settings.via,
             request_id: settings.request_id.as_deref().map(|name| (name, self.id.as_slice())),
             id: &self.id,
+            matched: self.listener.matched_fields(),
         };
-        headers::to_upstream(&mut self.request, &forwarding, false);
+        headers::to_upstream(&mut self.request, &forwarding);
         write_request(&self.request, self.request.authority(), self.request_body, &mut self.to_endpoint);
     }
 
@@ -188,7 +190,7 @@ impl Proxy {
 
 /// What the machine alone costs: the conversation of [`Proxy::carry`], with nothing done for it.
 pub(crate) fn converse() -> Scenario {
-    let facts = RequestFacts { body: BodyLength::Empty, idempotent: true, upgrade: false };
+    let facts = RequestFacts { body: BodyLength::Empty, idempotent: true, upgrade: false, waits: false };
     let plan = Plan {
         hooks: false,
         connect_attempts: 3,

@@ -38,7 +38,8 @@ fn description(hosts: usize) -> Value {
         "routes": (0..hosts).map(route).collect::<Vec<_>>(),
         "pools": [{
             "name": "app", "policy": "round_robin", "endpoints": (1..=8).map(endpoint).collect::<Vec<_>>(),
-            "timeouts": {"connect": 5000, "keepalive": 90000, "max_age": null},
+            "request_trailers": "drop",
+        "timeouts": {"connect": 5000, "keepalive": 90000, "max_age": null},
         }],
     })
 }

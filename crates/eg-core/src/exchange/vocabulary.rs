@@ -42,6 +42,8 @@ pub struct RequestFacts {
     pub idempotent: bool,
     /// Whether the client asked to leave HTTP behind (RFC 9110, 7.8).
     pub upgrade: bool,
+    /// Whether the client waits for 100 before it sends the body (RFC 9110, 10.1.1).
+    pub waits: bool,
 }
 
 /// What the exchange needs to know of a response's head.
@@ -104,8 +106,8 @@ pub enum Up {
         /// First credit.
         credit: u32,
     },
-    /// A response before the response.
-    Info,
+    /// A response before the response, with its status.
+    Info(u16),
     /// The response begins.
     Head(ResponseFacts),
     /// This many bytes of response body are there; of them, no more than was granted is taken.

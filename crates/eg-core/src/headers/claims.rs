@@ -69,6 +69,15 @@ pub(super) fn is_refused(field: Field<'_>, forwarding: &Forwarding<'_>) -> bool 
     }
 }
 
+/// Whether a name of a field is one by which endpoints learn who the client is, or what its request is called.
+pub(super) fn is_about_the_client(name: &[u8], request_id: Option<&str>) -> bool {
+    is_x_forwarded(name)
+        || [Some("forwarded"), Some("x-real-ip"), request_id]
+            .into_iter()
+            .flatten()
+            .any(|known| is_same_variable(name, known.as_bytes()))
+}
+
 fn is_x_forwarded(name: &[u8]) -> bool {
     const PREFIX: &[u8] = b"x-forwarded-";
     name.get(..PREFIX.len()).is_some_and(|start| is_same_variable(start, PREFIX))
@@ -109,15 +118,18 @@ impl Believed {
     }
 }
 
-/// All values of a field as one list.
+/// All values of a field that say something as one list. What has a quote without its other half is no claim: it would
+/// swallow what is appended to it.
 fn joined(fields: &mut FieldList, id: FieldId) -> Option<Span> {
     let first = fields.span_of(id)?;
-    if fields.values(id).nth(1).is_none() {
+    let is_sound = |value: &[u8]| has_whole_quotes(value) && list(value).all(|item| !item.is_empty());
+    if fields.values(id).nth(1).is_none() && is_sound(fields.text(first)) {
         return Some(first);
     }
-    let all: Vec<&[u8]> = fields.values(id).collect();
-    let list = all.join(b", ".as_slice());
-    Some(fields.store(&list))
+    let sound = fields.values(id).filter(|value| has_whole_quotes(value));
+    let items: Vec<&[u8]> = sound.flat_map(list).filter(|item| !item.is_empty()).collect();
+    let all = items.join(b", ".as_slice());
+    (!all.is_empty()).then(|| fields.store(&all))
 }
 
 /// The value of a field that is there once and has the right form.
@@ -188,15 +200,40 @@ fn push_forwarded(head: &mut RequestHead, forwarding: &Forwarding<'_>, believed:
     fields.push(b"forwarded", &element);
 }
 
-/// The items of a list; a comma between quotes separates nothing.
+/// The items of a list; a comma between quotes separates nothing. Where a quote lacks its other half, all commas do:
+/// what a proxy has appended must not be swallowed by what a client has begun.
 fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut quoted = false;
+    let mut quotes = Quotes::default();
+    let whole = has_whole_quotes(value);
     value
         .split(move |byte| {
-            quoted ^= *byte == b'"';
+            let quoted = quotes.are_open_after(*byte) && whole;
             *byte == b',' && !quoted
         })
         .map(<[u8]>::trim_ascii)
+}
+
+fn has_whole_quotes(value: &[u8]) -> bool {
+    let mut quotes = Quotes::default();
+    !value.iter().fold(false, |_, byte| quotes.are_open_after(*byte))
+}
+
+/// Where a text is between quotes (RFC 9110, 5.6.4).
+#[derive(Debug, Default)]
+struct Quotes {
+    open: bool,
+    escaped: bool,
+}
+
+impl Quotes {
+    fn are_open_after(&mut self, byte: u8) -> bool {
+        let escapes = self.open && !self.escaped && byte == b'\\';
+        if byte == b'"' && !self.escaped {
+            self.open = !self.open;
+        }
+        self.escaped = escapes;
+        self.open
+    }
 }
 
 /// An address as `X-Forwarded-For` has it, some with a port, which all the world writes and no standard knows.
@@ -239,7 +276,7 @@ mod tests {
         let rfc = Forms { x_forwarded: false, forwarded: true };
         let none = Forms::default();
         type Row<'a> = (&'a str, Forms, &'a [(&'a str, &'a str)], &'a str);
-        let table: [Row<'_>; 16] = [
+        let table: [Row<'_>; 18] = [
             // Who is not trusted is the client, whatever it says.
             ("192.0.2.1", x, &[("x-forwarded-for", "1.1.1.1")], "192.0.2.1"),
             ("10.0.0.1", x, &[], "10.0.0.1"),
@@ -262,6 +299,9 @@ mod tests {
             ),
             ("10.0.0.1", rfc, &[("forwarded", "for=6.6.6.6, for=_hidden")], "10.0.0.1"),
             ("10.0.0.1", rfc, &[("forwarded", "host=\"a, for=6.6.6.6\";for=1.1.1.1")], "1.1.1.1"),
+            // Nor does a quote that a client opens hide what the proxy says.
+            ("10.0.0.1", rfc, &[("forwarded", "for=\"x, for=1.1.1.1")], "1.1.1.1"),
+            ("10.0.0.1", rfc, &[("forwarded", "by=\"\\\", for=6.6.6.6\";for=1.1.1.1")], "1.1.1.1"),
             ("10.0.0.1", none, &[("x-forwarded-for", "1.1.1.1")], "10.0.0.1"),
         ];
         for (peer, forms, lines, expected) in table {

@@ -25,11 +25,12 @@ impl Named {
     }
 }
 
-/// Finds the fields to be removed because `Connection` names them.
-pub(super) fn named_by_connection(fields: &FieldList) -> Named {
+/// Finds the fields to be removed because `Connection` names them; not those that routes have `matched`.
+pub(super) fn named_by_connection(fields: &FieldList, matched: &[Box<[u8]>]) -> Named {
     let mut named = Named::default();
     let options = fields.values(FieldId::Connection).flat_map(list).take(MAX_NAMED);
-    for option in options.filter(|name| !is_end_to_end(name)) {
+    let is_matched = |name: &[u8]| matched.iter().any(|known| known.eq_ignore_ascii_case(name));
+    for option in options.filter(|name| !is_end_to_end(name) && !is_matched(name)) {
         for (place, field) in fields.iter().enumerate() {
             if field.name.eq_ignore_ascii_case(option) {
                 named.set(place);
@@ -72,7 +73,22 @@ fn is_end_to_end(name: &[u8]) -> bool {
         || END_TO_END_FAMILIES.iter().any(starts_with)
 }
 
-const END_TO_END_FAMILIES: [&str; 5] = ["x-forwarded-", "content-", "if-", "sec-", "access-control-"];
+const END_TO_END_FAMILIES: [&str; 13] = [
+    "x-forwarded-",
+    "content-",
+    "if-",
+    "sec-",
+    "access-control-",
+    // What other proxies say of the client.
+    "cf-",
+    "client-",
+    "fastly-",
+    "true-client-",
+    "x-auth",
+    "x-client-",
+    "x-original-",
+    "x-ssl-",
+];
 
 const END_TO_END: [&str; 18] = [
     // Who is there.
@@ -109,7 +125,7 @@ mod tests {
             fields.push(name.as_bytes(), b"1");
         }
         fields.push(b"Connection", connection.as_bytes());
-        let named = named_by_connection(&fields);
+        let named = named_by_connection(&fields, &[]);
         let taken = fields.iter().enumerate().filter(|(place, _)| named.contains(*place));
         taken.map(|(_, field)| String::from_utf8_lossy(field.name).into_owned()).collect()
     }
@@ -130,7 +146,7 @@ mod tests {
             fields.push(name.as_bytes(), value.as_bytes());
         }
         fields.remove_where(|field| field.name == b"Gone");
-        let named = named_by_connection(&fields);
+        let named = named_by_connection(&fields, &[]);
         assert_eq!([0, 1, 2].map(|place| named.contains(place)), [false, false, true]);
     }
 

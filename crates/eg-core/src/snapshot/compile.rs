@@ -15,11 +15,11 @@ use eg_wire::h1::MAX_FIELDS;
 
 use super::spec::{
     EncodedSlashesSpec, EndpointSpec, ListenerClientSpec, ListenerHeadersSpec, ListenerSpec,
-    ListenerTimeoutsSpec, PolicySpec, PoolSpec, SnapshotSpec, UnderscoresSpec,
+    ListenerTimeoutsSpec, PolicySpec, PoolSpec, SnapshotSpec, TrailersSpec, UnderscoresSpec,
 };
 use super::{
     Endpoint, Listener, ListenerClient, ListenerHeaders, ListenerLimits, ListenerTimeouts, Pool,
-    PoolTimeouts, Route, RouteAction, RouteTimeouts, Snapshot, values,
+    PoolTimeouts, Route, RouteAction, RouteTimeouts, Snapshot, Trailers, values,
 };
 use crate::headers::{FieldEdits, Forms, Underscores};
 use crate::ledger::Ledger;
@@ -143,6 +143,10 @@ fn compile_pool(spec: &PoolSpec, index: u32, ledger: &mut Ledger) -> Result<Pool
             PolicySpec::RoundRobin => Policy::RoundRobin,
         },
         endpoints: endpoints.collect::<Result<_>>()?,
+        request_trailers: match spec.request_trailers {
+            TrailersSpec::Drop => Trailers::Drop,
+            TrailersSpec::Pass => Trailers::Pass,
+        },
         timeouts: PoolTimeouts {
             connect: timeout(thing, "connect", spec.timeouts.connect)?,
             keepalive: Duration::from_millis(spec.timeouts.keepalive),
@@ -191,6 +195,7 @@ fn compile_listener(spec: &ListenerSpec, pools: &[Arc<Pool>]) -> Result<Listener
         limits: compile_limits(spec)?,
         timeouts: compile_listener_timeouts(&thing, &spec.timeouts)?,
         table: RouteTable::default(),
+        matched_fields: Vec::new(),
         fallback,
     })
 }

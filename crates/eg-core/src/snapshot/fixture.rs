@@ -51,6 +51,7 @@ pub(crate) fn pool(name: &str, endpoints: &[(&str, &str)]) -> Value {
     let endpoint = |(name, address): &(&str, &str)| json!({"name": name, "address": address});
     json!({
         "name": name, "policy": "round_robin", "endpoints": endpoints.iter().map(endpoint).collect::<Vec<_>>(),
+        "request_trailers": "drop",
         "timeouts": {"connect": 5000, "keepalive": 90000, "max_age": null},
     })
 }

@@ -27,6 +27,8 @@ impl Redirect {
                 PartSpec::Host => location.extend_from_slice(head.host()),
                 // Writing to a vector cannot fail.
                 PartSpec::Port => drop(write!(location, "{port}")),
+                // `*` is the server itself (RFC 9110, 7.1), which has no other path.
+                PartSpec::Path if head.target() == b"*" => location.push(b'/'),
                 PartSpec::Path => location.extend_from_slice(head.path()),
                 PartSpec::Query => {
                     location.extend_from_slice(head.target().get(head.path().len()..).unwrap_or_default());
@@ -59,5 +61,9 @@ mod tests {
             let location = Redirect { status: 308, to }.location(&head, "http", 80);
             assert_eq!(String::from_utf8(location).unwrap(), expected);
         }
+        head.target = head.fields.store(b"*");
+        let to = vec![text("https://"), PartSpec::Host, PartSpec::Path, PartSpec::Query];
+        let location = Redirect { status: 308, to }.location(&head, "http", 80);
+        assert_eq!(String::from_utf8(location).unwrap(), "https://Shop.example/");
     }
 }

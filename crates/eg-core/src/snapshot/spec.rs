@@ -271,8 +271,20 @@ pub struct PoolSpec {
     pub policy: PolicySpec,
     /// In the order of the file.
     pub endpoints: Vec<EndpointSpec>,
+    /// What becomes of fields behind a request's body.
+    pub request_trailers: TrailersSpec,
     /// Timeouts towards the endpoints.
     pub timeouts: PoolTimeoutsSpec,
+}
+
+/// What becomes of fields behind a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrailersSpec {
+    /// They are read and left out.
+    Drop,
+    /// They are passed on.
+    Pass,
 }
 
 /// The policies this build has.

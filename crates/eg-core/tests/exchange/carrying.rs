@@ -4,7 +4,10 @@ use eg_core::exchange::Action::{
     Ask, Connect, Discard, DownData, DownEnd, DownHead, DownInfo, DownReply, DownReset, DownTrailers, Grant,
     UpData, UpEnd, UpHead, UpRelease, UpReset, UpTrailers,
 };
-use eg_core::exchange::{Abilities, Connection, Down, Ending, Input, Plan, Question, Side, Up, Verdict};
+use eg_core::exchange::{
+    Abilities, Connection, Down, Ending, Input, Plan, Question, ResponseFacts, Side, Up, Verdict,
+};
+use eg_wire::head::BodyLength;
 
 use crate::words::*;
 
@@ -156,6 +159,24 @@ fn nothing_is_no_event() {
 }
 
 #[test]
+fn an_answer_to_an_upload_that_is_under_way_is_the_last_unless_it_may_go_on_with_it() {
+    for (head, status, body, last) in [
+        (POST, 413, BodyLength::Streamed, LAST),
+        (POST, 200, BodyLength::Exact(2), LAST),
+        (POST, 201, BodyLength::Streamed, NOT_LAST),
+        (GET, 413, BodyLength::Exact(2), NOT_LAST),
+    ] {
+        USUAL
+            .live(head)
+            .gets(up(Up::Head(ResponseFacts { status, body })))
+            .does([DownHead { last }])
+            .gets(down(Down::Reset))
+            .does([UpReset, DownReset])
+            .ends(Ending::ClientGone, status);
+    }
+}
+
+#[test]
 fn an_upload_goes_on_behind_an_early_response() {
     USUAL
         .answering(POST)
@@ -178,7 +199,7 @@ fn an_upload_is_cut_when_the_response_ends_before_it() {
         .gets(down(Down::Data(10)))
         .does([UpData(10)])
         .gets(up(NO_CONTENT))
-        .does([DownHead { last: NOT_LAST }, UpReset])
+        .does([DownHead { last: LAST }, UpReset])
         .gets(down(Down::Data(25)))
         .does([Discard(Side::Down, 25)])
         .gets(down(Down::Data(25)))
@@ -288,9 +309,9 @@ fn only_an_end_follows_trailers() {
 fn an_informational_response_comes_down_before_the_response() {
     USUAL
         .live(GET)
-        .gets(up(Up::Info))
+        .gets(up(Up::Info(103)))
         .does([DownInfo])
-        .gets(up(Up::Info))
+        .gets(up(Up::Info(103)))
         .does([DownInfo])
         .gets(up(NO_CONTENT))
         .does([DownHead { last: NOT_LAST }, UpRelease])
@@ -302,7 +323,7 @@ fn an_informational_response_comes_down_before_the_response() {
 fn an_informational_response_is_swallowed_for_a_client_that_cannot_hear_it() {
     Setting { client: Abilities { trailers: true, informational: false }, ..USUAL }
         .live(GET)
-        .gets(up(Up::Info))
+        .gets(up(Up::Info(103)))
         .gets(up(NO_CONTENT))
         .does([DownHead { last: NOT_LAST }, UpRelease])
         .gets(down(Down::Sent))

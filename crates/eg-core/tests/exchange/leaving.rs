@@ -21,7 +21,7 @@ fn everything() -> Vec<Input> {
         Down::Sent,
     ];
     let from_endpoint =
-        [OK, SWITCHING, Up::Info, Up::Data(1), Up::Trailers, Up::End, Up::Credit(1), REFUSED, DIED];
+        [OK, SWITCHING, Up::Info(103), Up::Data(1), Up::Trailers, Up::End, Up::Credit(1), REFUSED, DIED];
     let verdicts = [Verdict::Route(USUAL.plan), Verdict::Proceed, Verdict::Endpoint, Verdict::Reply(503)];
     let others = [connected(Connection::Reused), Input::TunnelEnded { up: 1, down: 1 }, Input::Draining];
     from_client

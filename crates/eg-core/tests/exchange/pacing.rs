@@ -1,7 +1,9 @@
 //! The least speed of a client: 10 bytes a second here, with ten seconds of grace. Only time in which the client alone
 //! could move its bytes counts against it.
 
-use eg_core::exchange::Action::{DownData, DownEnd, DownReply, DownReset, Grant, UpData, UpRelease, UpReset};
+use eg_core::exchange::Action::{
+    DownData, DownEnd, DownInfo, DownReply, DownReset, Grant, UpData, UpRelease, UpReset,
+};
 use eg_core::exchange::{Down, Ending, GRACE, Side, Up};
 
 use crate::words::*;
@@ -53,6 +55,19 @@ fn a_client_that_may_not_send_is_not_too_slow() {
         .after(secs(20))
         .gets(up(Up::Credit(5)))
         .does([Grant(Side::Down, 5)])
+        .due_in(GRACE)
+        .gets(down(Down::Reset))
+        .does([UpReset, DownReset])
+        .ends(Ending::ClientGone, 499);
+}
+
+#[test]
+fn a_client_that_waits_to_be_told_to_continue_is_not_too_slow() {
+    SLOW.live(HESITANT)
+        .due_in(FIRST_BYTE)
+        .after(secs(9))
+        .gets(up(Up::Info(100)))
+        .does([DownInfo])
         .due_in(GRACE)
         .gets(down(Down::Reset))
         .does([UpReset, DownReset])

@@ -131,7 +131,7 @@ fn a_client_that_breaks_the_rules_after_the_response_still_gets_it() {
     USUAL
         .live(POST)
         .gets(up(NO_CONTENT))
-        .does([DownHead { last: false }, UpReset])
+        .does([DownHead { last: true }, UpReset])
         .gets(down(Down::Malformed(400)))
         .gets(down(Down::Sent))
         .ends(Ending::Complete, 204);
@@ -139,9 +139,9 @@ fn a_client_that_breaks_the_rules_after_the_response_still_gets_it() {
 
 #[test]
 fn an_endpoint_that_only_ever_clears_its_throat_is_malformed() {
-    let patient = (0..16).fold(USUAL.live(GET), |script, _| script.gets(up(Up::Info)).does([DownInfo]));
+    let patient = (0..16).fold(USUAL.live(GET), |script, _| script.gets(up(Up::Info(103))).does([DownInfo]));
     patient
-        .gets(up(Up::Info))
+        .gets(up(Up::Info(103)))
         .does([UpReset, DownReply { status: 502, last: false }])
         .gets(down(Down::Sent))
         .ends(Ending::UpstreamMalformed, 502);
@@ -169,7 +169,7 @@ fn a_response_out_of_order_is_not_forwarded() {
         .gets(up(OK))
         .does([DownHead { last: false }])
         .gets(up(OK))
-        .gets(up(Up::Info))
+        .gets(up(Up::Info(103)))
         .gets(up(DIED))
         .does([UpReset, DownReset])
         .ends(Ending::UpstreamGone, 200);

@@ -144,11 +144,11 @@ fn a_request_is_not_repeated_once_a_byte_of_its_body_has_moved() {
 
 #[test]
 fn a_request_is_not_repeated_once_the_endpoint_has_said_anything() {
-    let script = POOLED.live(GET).gets(up(Up::Info)).does([DownInfo]).gets(up(DIED)).does([UpReset]);
+    let script = POOLED.live(GET).gets(up(Up::Info(103))).does([DownInfo]).gets(up(DIED)).does([UpReset]);
     fails(script, Ending::UpstreamGone, 502);
     let deaf = Abilities { trailers: true, informational: false };
     let script =
-        Setting { client: deaf, ..POOLED }.live(GET).gets(up(Up::Info)).gets(up(DIED)).does([UpReset]);
+        Setting { client: deaf, ..POOLED }.live(GET).gets(up(Up::Info(103))).gets(up(DIED)).does([UpReset]);
     fails(script, Ending::UpstreamGone, 502);
 }
 

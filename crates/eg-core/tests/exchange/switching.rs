@@ -9,7 +9,7 @@ use crate::words::*;
 
 /// An upgrade that brings a body along.
 const UPGRADE_WITH_BODY: Down =
-    Down::Head(RequestFacts { body: BodyLength::Streamed, idempotent: false, upgrade: true });
+    Down::Head(RequestFacts { body: BodyLength::Streamed, idempotent: false, upgrade: true, waits: false });
 
 #[test]
 fn an_upgrade_that_is_granted_becomes_a_tunnel() {

@@ -81,8 +81,25 @@ fn the_time_to_answer_does_not_begin_before_the_connection() {
 
 #[test]
 fn an_informational_response_is_a_sign_of_life() {
-    let script = USUAL.live(GET).after(secs(9)).gets(up(Up::Info)).does([DownInfo]).due_in(FIRST_BYTE);
+    let script = USUAL.live(GET).after(secs(9)).gets(up(Up::Info(103))).does([DownInfo]).due_in(FIRST_BYTE);
     times_out_with_an_answer(script, Ending::UpstreamTimeout, 504);
+}
+
+#[test]
+fn a_client_that_waits_to_be_told_to_continue_waits_for_the_endpoint() {
+    let script = USUAL.live(HESITANT).due_in(FIRST_BYTE);
+    times_out_with_an_answer(script, Ending::UpstreamTimeout, 504);
+    let hinted =
+        USUAL.live(HESITANT).after(secs(9)).gets(up(Up::Info(103))).does([DownInfo]).due_in(FIRST_BYTE);
+    times_out_with_an_answer(hinted, Ending::UpstreamTimeout, 504);
+}
+
+#[test]
+fn a_client_that_was_told_to_continue_is_waited_for() {
+    let told = USUAL.live(HESITANT).gets(up(Up::Info(100))).does([DownInfo]).due_in(BODY_IDLE);
+    times_out_with_an_answer(told, Ending::ClientTimeout, 408);
+    let impatient = USUAL.live(HESITANT).gets(down(Down::Data(1))).does([UpData(1)]).due_in(BODY_IDLE);
+    times_out_with_an_answer(impatient, Ending::ClientTimeout, 408);
 }
 
 #[test]

@@ -21,9 +21,12 @@ pub(crate) const BODY_IDLE: Duration = secs(30);
 pub(crate) const GET: Down = request(BodyLength::Empty, true);
 pub(crate) const POST: Down = request(BodyLength::Streamed, false);
 pub(crate) const PUT: Down = request(BodyLength::Streamed, true);
+/// A POST whose body waits for 100.
+pub(crate) const HESITANT: Down =
+    Down::Head(RequestFacts { body: BodyLength::Streamed, idempotent: false, upgrade: false, waits: true });
 /// A GET that would rather leave HTTP behind.
 pub(crate) const UPGRADE: Down =
-    Down::Head(RequestFacts { body: BodyLength::Empty, idempotent: true, upgrade: true });
+    Down::Head(RequestFacts { body: BodyLength::Empty, idempotent: true, upgrade: true, waits: false });
 
 /// A response without a body.
 pub(crate) const NO_CONTENT: Up = Up::Head(ResponseFacts { status: 204, body: BodyLength::Empty });
@@ -44,7 +47,7 @@ pub(crate) const fn secs(n: u64) -> Duration {
 }
 
 pub(crate) const fn request(body: BodyLength, idempotent: bool) -> Down {
-    Down::Head(RequestFacts { body, idempotent, upgrade: false })
+    Down::Head(RequestFacts { body, idempotent, upgrade: false, waits: false })
 }
 
 pub(crate) const fn down(event: Down) -> Input {

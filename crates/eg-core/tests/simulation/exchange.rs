@@ -65,7 +65,12 @@ impl<'a> World<'a> {
             request: chance.one_in(4).then(|| millis(chance.some(9_000))),
         };
         let body = chance.one_of(&[BodyLength::Empty, BodyLength::Exact(100), BodyLength::Streamed]);
-        let facts = RequestFacts { body, idempotent: chance.one_in(2), upgrade: chance.one_in(4) };
+        let facts = RequestFacts {
+            body,
+            idempotent: chance.one_in(2),
+            upgrade: chance.one_in(4),
+            waits: chance.one_in(8),
+        };
         let now = Moment::at(millis(chance.up_to(1_000)));
         let mut sides = [chance.up_to(3 * MOUTHFUL), chance.up_to(3 * MOUTHFUL)];
         sides[0] = if body == BodyLength::Empty { 0 } else { sides[0] };
@@ -303,7 +308,7 @@ impl<'a> World<'a> {
         }
         let Some(_) = self.watch.head else {
             if self.chance.one_in(16) {
-                say(Up::Info);
+                say(Up::Info(self.chance.one_of(&[100, 103])));
             }
             // An endpoint that answers before it was asked everything cuts the rest off; most do not.
             if self.watch.request_complete() || self.chance.one_in(8) {
@@ -352,7 +357,12 @@ impl<'a> World<'a> {
     fn anything(&mut self) -> Input {
         let n = self.chance.up_to(MOUTHFUL);
         let body = self.chance.one_of(&[BodyLength::Empty, BodyLength::Exact(9), BodyLength::UntilClose]);
-        let head = RequestFacts { body, idempotent: self.chance.one_in(2), upgrade: self.chance.one_in(2) };
+        let head = RequestFacts {
+            body,
+            idempotent: self.chance.one_in(2),
+            upgrade: self.chance.one_in(2),
+            waits: self.chance.one_in(2),
+        };
         let status = self.chance.one_of(&[101, 200, 204, 503]);
         let body = if status == 101 { BodyLength::Empty } else { body };
         let stage = self.chance.one_of(&[Stage::Connect, Stage::Exchange, Stage::Protocol]);
@@ -368,7 +378,7 @@ impl<'a> World<'a> {
             Input::Down(Down::Credit(n)),
             Input::Down(Down::Sent),
             Input::Up(Up::Connected { connection, credit: n }),
-            Input::Up(Up::Info),
+            Input::Up(Up::Info(100)),
             Input::Up(Up::Head(ResponseFacts { status, body })),
             Input::Up(Up::Data(n)),
             Input::Up(Up::Trailers),

@@ -85,6 +85,8 @@ pub(crate) struct Watch {
     plan: Option<Plan>,
     started: Moment,
     pub(crate) facts: Option<RequestFacts>,
+    /// The endpoint said 100.
+    continued: bool,
     /// The client said these, when they meant something.
     pub(crate) trailers_told: bool,
     end_told: bool,
@@ -116,6 +118,7 @@ impl Watch {
             plan: None,
             started: Moment::default(),
             facts: None,
+            continued: false,
             trailers_told: false,
             end_told: false,
             malformed: false,
@@ -245,7 +248,10 @@ impl Watch {
             }
             (Up::Credit(n), Attempt::Live) if self.request_open() => self.request.credit += u64::from(n),
             (Up::Trailers, Attempt::Live) if self.response_open() => self.response_trailers_told = true,
-            (Up::Info, Attempt::Live) if self.head.is_none() => self.informational += 1,
+            (Up::Info(status), Attempt::Live) if self.head.is_none() => {
+                self.informational += 1;
+                self.continued |= status == 100;
+            }
             (Up::Failed { stage, wrote }, Attempt::Live) => {
                 self.attempt = Attempt::Failed { stage, wrote, live: true };
             }
@@ -402,12 +408,15 @@ impl Watch {
                     silent && self.able.informational && self.informational <= 16,
                     "information out of order"
                 );
-                assert!(heard == Heard::Event(Input::Up(Up::Info)), "information out of nothing");
+                assert!(matches!(heard, Heard::Event(Input::Up(Up::Info(_)))), "information out of nothing");
             }
             Action::DownHead { last } => {
                 let Heard::Event(Input::Up(Up::Head(facts))) = heard else { panic_on(heard, action) };
                 assert!(silent && self.attempt == Attempt::Live, "a second response");
-                assert!(last == self.draining, "the connection's last?");
+                let is_short =
+                    facts.status >= 400 || matches!(facts.body, BodyLength::Empty | BodyLength::Exact(_));
+                let early = is_short && !self.request_complete();
+                assert!(last == (self.draining || early), "the connection's last?");
                 self.head = Some(facts);
             }
             Action::DownReply { last, status } => {
@@ -483,7 +492,8 @@ impl Watch {
 
     /// Whatever waits for somebody outside has a limit, and no other one.
     fn a_deadline_is_near(&self, exchange: &Exchange, now: Moment) {
-        let answering = self.request_complete() && self.head.is_none();
+        let waits = self.facts.is_some_and(|facts| facts.waits) && !self.continued && self.request.moved == 0;
+        let answering = (self.request_complete() || waits) && self.head.is_none();
         let phase = match self.attempt {
             _ if self.done => None,
             _ if self.delivering() => Some(self.body_idle),

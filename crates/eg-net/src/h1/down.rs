@@ -1,6 +1,6 @@
 //! [`Client`]: an HTTP/1 connection from a client, one request after the other.
 
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use eg_core::exchange::Down;
 use eg_wire::fields::FieldList;
@@ -9,7 +9,8 @@ use eg_wire::h1::{
 };
 use eg_wire::head::{BodyLength, Method, RequestHead, ResponseHead, Version};
 
-use crate::buffer::Piece;
+use crate::buffer::{Piece, Then};
+use crate::downstream::Cut;
 use crate::h1::wire::{Body, BodyError, Wire};
 use crate::reply::Reply;
 use crate::stream::Stream;
@@ -32,6 +33,10 @@ pub(crate) struct Client {
     version: Version,
     /// Another request may follow the present one.
     keeps: bool,
+    /// The client wants no other to follow.
+    asks_to_close: bool,
+    /// The close of the connection is to be a reset.
+    broken: bool,
     /// The response was written to its end; the socket may not have it all.
     finishing: bool,
 }
@@ -45,6 +50,8 @@ impl Client {
             method: Method::Other,
             version: Version::H11,
             keeps: true,
+            asks_to_close: false,
+            broken: false,
             finishing: false,
         }
     }
@@ -54,11 +61,23 @@ impl Client {
         self.keeps
     }
 
+    /// Whether the client said that this request is its last, and has sent nothing behind it: the connection can be
+    /// closed at once, since no byte of it is left for the kernel to answer with a reset.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        self.asks_to_close && self.wire.is_quiet()
+    }
+
+    /// Whether the close of the connection is to be a reset, and at once.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     // --- request ---------------------------------------------------------------------------------------
 
     /// Ready when the first byte of a request is there, or the client has left.
     pub(crate) fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NoRequest>> {
-        while self.wire.input.is_empty() {
+        // An empty line belongs to the request that it precedes (RFC 9112, 2.2): alone, it begins none.
+        while b"\r\n".starts_with(self.wire.input.as_slice()) {
             match ready!(self.wire.poll_fill(cx)) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(NoRequest::Gone)),
                 Ok(_) => {}
@@ -77,7 +96,12 @@ impl Client {
             match self.parse(head) {
                 Ok(Some(body)) => return Poll::Ready(Ok(body)),
                 Ok(None) => {}
-                Err(error) => return Poll::Ready(Err(NoRequest::Malformed(error))),
+                Err(error) => {
+                    if self.wire.input.as_slice().starts_with(b"HEAD ") {
+                        self.method = Method::Head;
+                    }
+                    return Poll::Ready(Err(NoRequest::Malformed(error)));
+                }
             }
             match ready!(self.wire.poll_fill(cx)) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(NoRequest::Gone)),
@@ -89,6 +113,7 @@ impl Client {
     fn parse(&mut self, head: &mut RequestHead) -> Result<Option<BodyLength>, HeadError> {
         let input = self.wire.input.as_slice();
         head.clear();
+        self.method = Method::Other;
         let Parsed::Complete { consumed } = parse_request(input, self.seen, &self.limits, head)? else {
             self.seen = input.len();
             return Ok(None);
@@ -99,6 +124,7 @@ impl Client {
         self.method = head.method;
         self.version = head.version;
         self.keeps = keep_alive(head.version, &head.fields);
+        self.asks_to_close = !self.keeps;
         self.finishing = false;
         self.wire.expect_body(body);
         Ok(Some(body))
@@ -116,10 +142,12 @@ impl Client {
                 Err(BodyError::Malformed(error)) => Poll::Ready(Down::Malformed(error.status())),
             };
         }
-        // What comes now is the next request. One read of it is enough to notice a client that broke, and
-        // leaves the rest to the socket.
-        if self.wire.input.is_empty() && !self.wire.ended && ready!(self.wire.poll_fill(cx)).is_err() {
-            return Poll::Ready(Down::Reset);
+        // What comes now are the next requests. As long as there is room for them they are read, since that is how a
+        // client is noticed that broke; the rest is left to the socket.
+        while self.wire.input.has_room() && !self.wire.ended {
+            if ready!(self.wire.poll_fill(cx)).is_err() {
+                return Poll::Ready(Down::Reset);
+            }
         }
         Poll::Pending
     }
@@ -164,10 +192,9 @@ impl Client {
         };
         self.write_head(&head, body, last);
         if body != BodyLength::Empty {
-            self.wire.output.push(Piece::Part(&text));
-            self.wire.begin_body(BodyLength::Empty);
+            self.wire.write_data(Piece::Part(&text), u32::try_from(text.len()).unwrap_or(u32::MAX));
         }
-        self.finishing = true;
+        self.write_end(None);
     }
 
     pub(crate) fn write_end(&mut self, trailers: Option<&FieldList>) {
@@ -177,9 +204,14 @@ impl Client {
 
     /// The response cannot be completed. A length or chunks that end short tell the client; where only the close
     /// says that the body is over, it must not look like one (RFC 9112, 8).
-    pub(crate) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self, cut: Cut) {
         self.keeps = false;
-        if self.wire.ends_by_close() {
+        if cut == Cut::Short {
+            // What the client may have of the response does not depend on when it was cut: as much as the socket takes.
+            let _ = self.wire.poll_flush(&mut Context::from_waker(Waker::noop()), Then::AtOnce);
+        }
+        if cut == Cut::Abrupt || self.wire.ends_by_close() {
+            self.broken = true;
             self.wire.stream.reset_on_close();
         }
     }
@@ -189,7 +221,8 @@ impl Client {
         if self.wire.output.is_empty() && !self.finishing {
             return None;
         }
-        match self.wire.poll_flush(cx) {
+        let then = if self.finishing && !self.keeps { Then::AtOnce } else { Then::Later };
+        match self.wire.poll_flush(cx, then) {
             Ok(flushed) if flushed.credit > 0 => Some(Down::Credit(flushed.credit)),
             Ok(flushed) if flushed.all && self.finishing => {
                 self.finishing = false;

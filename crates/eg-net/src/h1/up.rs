@@ -1,18 +1,19 @@
 //! [`Origin`]: an HTTP/1 connection to an endpoint, as one attempt after the other uses it.
 
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use eg_core::exchange::{ResponseFacts, Stage, Up};
 use eg_core::ledger::EndpointId;
 use eg_core::time::Moment;
-use eg_wire::fields::FieldList;
+use eg_wire::fields::{FieldId, FieldList};
 use eg_wire::h1::{
     HeadError, HeadLimits, Parsed, ResponseBody, parse_response, response_body, write_request,
 };
 use eg_wire::head::{BodyLength, Method, RequestHead, ResponseHead};
 
-use crate::buffer::Piece;
+use crate::buffer::{Piece, Then};
 use crate::h1::wire::{Body, BodyError, Wire};
+use crate::pipe::Pipes;
 use crate::stream::Stream;
 
 /// What an endpoint's head may be: generous, since it is ours, and bounded, since it may have been taken over.
@@ -55,10 +56,9 @@ impl Origin {
         }
     }
 
-    /// Whether a pooled connection can be used: it must be silent. Costs no system call unless the kernel has
-    /// reported something since the last read.
+    /// Whether a pooled connection can be used: it must be silent.
     pub(crate) fn is_quiet(&mut self) -> bool {
-        self.wire.poll_fill(&mut Context::from_waker(Waker::noop())).is_pending()
+        self.wire.is_quiet()
     }
 
     /// Whether another exchange may follow the one that has just been completed.
@@ -83,6 +83,8 @@ impl Origin {
         self.reading = Reading::Head { seen: 0 };
         self.method = head.method;
         self.wrote = false;
+        // Some endpoints close behind an upgrade that they did not grant, and do not say so.
+        self.keeps &= !head.fields.has(FieldId::Upgrade);
         write_request(head, host, body, self.wire.output.tail());
         self.wire.begin_body(body);
     }
@@ -103,7 +105,7 @@ impl Origin {
         if self.deaf || self.wire.output.is_empty() {
             return None;
         }
-        match self.wire.poll_flush(cx) {
+        match self.wire.poll_flush(cx, Then::Later) {
             Ok(flushed) => {
                 self.wrote |= flushed.wrote;
                 (flushed.credit > 0).then_some(Up::Credit(flushed.credit))
@@ -124,18 +126,41 @@ impl Origin {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, grant: u32, head: &mut ResponseHead) -> Poll<Up> {
         match self.reading {
             Reading::Head { .. } => self.poll_head(cx, head),
-            Reading::Body => match self.wire.poll_body(cx, grant, &LIMITS) {
-                Poll::Pending | Poll::Ready(Ok(Body::Blocked)) => Poll::Pending,
-                Poll::Ready(Ok(Body::Data(n))) => Poll::Ready(Up::Data(n)),
-                Poll::Ready(Ok(Body::Trailers)) => Poll::Ready(Up::Trailers),
-                Poll::Ready(Ok(Body::End)) => {
-                    self.reading = Reading::Done;
-                    Poll::Ready(Up::End)
-                }
-                Poll::Ready(Err(BodyError::Io)) => Poll::Ready(self.failed(Stage::Exchange)),
-                Poll::Ready(Err(BodyError::Malformed(_))) => Poll::Ready(self.failed(Stage::Protocol)),
-            },
+            Reading::Body => {
+                let read = self.wire.poll_body(cx, grant, &LIMITS);
+                self.told(read)
+            }
             Reading::Done => Poll::Pending,
+        }
+    }
+
+    /// The next event of a body whose bytes can be moved to `sink` without being seen; `Data` has been moved there
+    /// already. None: this body must be read.
+    pub(crate) fn poll_unseen(
+        &mut self,
+        cx: &mut Context<'_>,
+        grant: u32,
+        sink: &mut Wire,
+        pipes: &Pipes,
+    ) -> Option<Poll<Up>> {
+        if self.reading != Reading::Body || !self.wire.can_pipe_to(sink) {
+            return None;
+        }
+        let moved = self.wire.poll_pipe_to(cx, grant, sink, pipes)?;
+        Some(self.told(moved))
+    }
+
+    fn told(&mut self, read: Poll<Result<Body, BodyError>>) -> Poll<Up> {
+        match read {
+            Poll::Pending | Poll::Ready(Ok(Body::Blocked)) => Poll::Pending,
+            Poll::Ready(Ok(Body::Data(n))) => Poll::Ready(Up::Data(n)),
+            Poll::Ready(Ok(Body::Trailers)) => Poll::Ready(Up::Trailers),
+            Poll::Ready(Ok(Body::End)) => {
+                self.reading = Reading::Done;
+                Poll::Ready(Up::End)
+            }
+            Poll::Ready(Err(BodyError::Io)) => Poll::Ready(self.failed(Stage::Exchange)),
+            Poll::Ready(Err(BodyError::Malformed(_))) => Poll::Ready(self.failed(Stage::Protocol)),
         }
     }
 
@@ -150,6 +175,10 @@ impl Origin {
             }
             match self.wire.poll_fill(cx) {
                 Poll::Pending => return Poll::Pending,
+                // Half of a head is an answer, and none that could be asked for again.
+                Poll::Ready(Ok(0) | Err(_)) if !self.wire.input.is_empty() => {
+                    return Poll::Ready(self.failed(Stage::Protocol));
+                }
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(self.failed(Stage::Exchange)),
                 Poll::Ready(Ok(_)) => {}
             }
@@ -167,7 +196,7 @@ impl Origin {
         *seen = 0;
         self.wire.input.consume(consumed);
         if (100..200).contains(&head.status) && head.status != 101 {
-            return Ok(Some(Up::Info));
+            return Ok(Some(Up::Info(head.status)));
         }
         let ResponseBody { length, keeps } = response_body(self.method, head)?;
         self.keeps &= keeps;

@@ -2,7 +2,7 @@
 //! and refuses to know what a message means.
 
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use eg_wire::fields::FieldList;
 use eg_wire::h1::{
@@ -10,11 +10,17 @@ use eg_wire::h1::{
 };
 use eg_wire::head::BodyLength;
 
-use crate::buffer::{Input, Output, Piece};
+use crate::buffer::{Input, Output, Piece, Then};
+use crate::pipe::Pipes;
 use crate::stream::Stream;
 
-/// Bytes of body that may wait for a socket.
+/// Bytes of body that may wait for a socket, to begin with.
 pub(crate) const WINDOW: u32 = 64 * 1024;
+/// And once the socket has taken as much at once: few system calls for who is quick, little memory for who is not.
+const WIDEST: u32 = 256 * 1024;
+
+/// What must follow of a body for a pipe to be worth its calls.
+const WORTH_PIPING: u64 = 64 * 1024;
 
 /// Where the body that is being read ends.
 #[derive(Debug, Default)]
@@ -74,6 +80,8 @@ pub(crate) struct Wire {
     ready: usize,
     /// Body bytes handed to the output whose credit was not returned.
     owed: usize,
+    /// Body bytes that may wait for the socket.
+    window: u32,
 }
 
 impl Wire {
@@ -88,6 +96,7 @@ impl Wire {
             encode: Encode::Idle,
             ready: 0,
             owed: 0,
+            window: WINDOW,
         }
     }
 
@@ -101,6 +110,12 @@ impl Wire {
         let n = ready!(self.input.poll_fill(&mut self.stream, cx))?;
         self.ended = n == 0;
         Poll::Ready(Ok(n))
+    }
+
+    /// Whether the peer has said nothing that was not consumed, and has not ended. Costs no system call unless the
+    /// kernel has reported something since the last read.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.input.is_empty() && self.poll_fill(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
     /// Starts to read the body of the message whose head was just consumed.
@@ -177,6 +192,44 @@ impl Wire {
         })
     }
 
+    /// Whether bytes of the body that is being read can be moved to `sink` without being seen: many of them follow, none
+    /// was read already, and neither side frames them piece by piece.
+    pub(crate) fn can_pipe_to(&self, sink: &Self) -> bool {
+        let Decode::Exact(left @ 1..) = self.decode else { return false };
+        // What has begun in a pipe ends in it: there is no order between what is in it and what is written later.
+        (left >= WORTH_PIPING || sink.output.has_pipe())
+            && self.ready == 0
+            && self.input.is_empty()
+            && matches!(sink.encode, Encode::Exact(_))
+            && self.stream.takes_pipes()
+            && sink.stream.takes_pipes()
+    }
+
+    /// Moves at most `grant` bytes into the pipe of `sink`, once that is empty; ready with how many. None: there is no
+    /// pipe to be had.
+    pub(crate) fn poll_pipe_to(
+        &mut self,
+        cx: &mut Context<'_>,
+        grant: u32,
+        sink: &mut Self,
+        pipes: &Pipes,
+    ) -> Option<Poll<Result<Body, BodyError>>> {
+        let Decode::Exact(left) = &mut self.decode else { return None };
+        let pipe = sink.output.pipe(|| pipes.take())?;
+        if !pipe.is_empty() || grant == 0 {
+            return Some(Poll::Ready(Ok(Body::Blocked)));
+        }
+        let most = usize::try_from(*left).unwrap_or(usize::MAX).min(grant as usize);
+        Some(self.stream.poll_fill(cx, pipe, most).map(|filled| match filled {
+            Ok(n @ 1..) => {
+                *left -= n as u64;
+                sink.wrote(n as u32);
+                Ok(Body::Data(n as u32))
+            }
+            Ok(0) | Err(_) => Err(BodyError::Io),
+        }))
+    }
+
     /// The `n` bytes that `poll_body` told of; consume them afterwards.
     pub(crate) fn piece(&mut self, n: u32) -> Piece<'_> {
         self.input.piece(n as usize)
@@ -211,16 +264,21 @@ impl Wire {
     }
 
     pub(crate) fn write_data(&mut self, piece: Piece<'_>, n: u32) {
-        self.owed += n as usize;
-        if let Encode::Exact(left) = &mut self.encode {
-            *left = left.saturating_sub(u64::from(n));
-        }
+        self.wrote(n);
         if self.encode == Encode::Chunked {
             write_chunk_head(n as usize, self.output.tail());
             self.output.push(piece);
             self.output.tail().extend_from_slice(CHUNK_TAIL);
         } else {
             self.output.push(piece);
+        }
+    }
+
+    /// Bytes of the body were handed to the output.
+    fn wrote(&mut self, n: u32) {
+        self.owed += n as usize;
+        if let Encode::Exact(left) = &mut self.encode {
+            *left = left.saturating_sub(u64::from(n));
         }
     }
 
@@ -234,16 +292,27 @@ impl Wire {
     }
 
     /// Sends what waits. Ready with the credit to return once the socket took everything; an error if it broke.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<Flushed> {
-        let (left, flushed) = self.output.poll_flush(&mut self.stream, cx);
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, then: Then) -> io::Result<Flushed> {
+        let (left, flushed) = self.output.poll_flush(&mut self.stream, cx, then);
         let all = flushed?;
-        let credit = if all { self.owed } else { left.min(self.owed) };
-        self.owed -= credit;
-        Ok(Flushed { wrote: left > 0, all, credit: credit as u32 })
+        let returned = if all { self.owed } else { left.min(self.owed) };
+        self.owed -= returned;
+        let mut credit = returned as u32;
+        if all && credit >= self.window && self.window < WIDEST {
+            credit += self.window;
+            self.window *= 2;
+        }
+        Ok(Flushed { wrote: left > 0, all, credit })
+    }
+
+    /// Body bytes that the socket takes before any of them left.
+    pub(crate) fn window(&self) -> u32 {
+        self.window
     }
 
     /// Gives back what an idle connection does not need.
     pub(crate) fn release(&mut self) {
+        self.window = WINDOW;
         self.input.release();
         self.output.release();
         self.trailers.release();
@@ -257,6 +326,6 @@ pub(crate) struct Flushed {
     pub(crate) wrote: bool,
     /// Nothing waits.
     pub(crate) all: bool,
-    /// Body bytes that left and were not accounted for before.
+    /// Body bytes that left and were not accounted for before, and by how many more the window grew.
     pub(crate) credit: u32,
 }

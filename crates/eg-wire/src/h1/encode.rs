@@ -27,7 +27,7 @@ pub fn write_request(head: &RequestHead, host: &[u8], body: BodyLength, out: &mu
     for field in head.fields.iter().filter(|field| field.id != FieldId::Host && !is_framing(field.id)) {
         write_field(field.name, field.value, out);
     }
-    write_upgrade(&head.fields, out);
+    write_options(&head.fields, out);
     match body {
         BodyLength::Exact(n) => write_length(n, out),
         BodyLength::Streamed | BodyLength::UntilClose => out.extend_from_slice(CHUNKED),
@@ -56,7 +56,7 @@ pub fn write_response(head: &ResponseHead, body: BodyLength, framing: ResponseFr
         write_field(field.name, field.value, out);
     }
     if head.status == 101 {
-        write_upgrade(&head.fields, out);
+        out.extend_from_slice(UPGRADE);
     } else if framing.close {
         out.extend_from_slice(b"connection: close\r\n");
     } else if framing.keep_alive {
@@ -86,10 +86,15 @@ fn is_framing(id: FieldId) -> bool {
     )
 }
 
-/// A message that still has an `Upgrade` field means it (RFC 9110, 7.8).
-fn write_upgrade(fields: &FieldList, out: &mut Vec<u8>) {
-    if fields.has(FieldId::Upgrade) {
-        out.extend_from_slice(b"connection: upgrade\r\n");
+const UPGRADE: &[u8] = b"connection: upgrade\r\n";
+
+/// A request that still has `Upgrade` or `TE` means it, and both are for one connection (RFC 9110, 7.8 and 10.1.4).
+fn write_options(fields: &FieldList, out: &mut Vec<u8>) {
+    match (fields.has(FieldId::Upgrade), fields.has(FieldId::Te)) {
+        (false, false) => {}
+        (true, false) => out.extend_from_slice(UPGRADE),
+        (false, true) => out.extend_from_slice(b"connection: te\r\n"),
+        (true, true) => out.extend_from_slice(b"connection: upgrade, te\r\n"),
     }
 }
 
@@ -170,6 +175,23 @@ mod tests {
         write_request(&head, head.authority(), body, &mut out);
         let expected = "POST /x HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nx-two: 2\r\ncontent-length: 3\r\n\r\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_connection_is_told_what_is_for_it_alone() {
+        let table = [
+            ("TE: trailers\r\n", "connection: te\r\n"),
+            ("Upgrade: x\r\n", "connection: upgrade\r\n"),
+            ("Upgrade: x\r\nTE: trailers\r\n", "connection: upgrade, te\r\n"),
+            ("X: te\r\n", "X: te\r\n"),
+        ];
+        for (lines, end) in table {
+            let (head, body) = request(&format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n"));
+            let mut out = Vec::new();
+            write_request(&head, b"a", body, &mut out);
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.ends_with(&format!("{end}\r\n")), "{text:?}");
+        }
     }
 
     #[test]

@@ -56,7 +56,10 @@ pub fn parse_request(
     let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut request = httparse::Request::new(&mut []);
     let slots = slots.get_mut(..limits.fields.min(MAX_FIELDS)).unwrap_or_default();
-    let status = request.parse_with_uninit_headers(text, slots).map_err(refusal)?;
+    let status = request.parse_with_uninit_headers(text, slots).map_err(|error| match error {
+        httparse::Error::Version if !names_a_version(text) => HeadError::Syntax,
+        error => refusal(error),
+    })?;
     let (Status::Complete(_), Some(method), Some(target), Some(version)) =
         (status, request.method, request.path, request.version)
     else {
@@ -64,6 +67,10 @@ pub fn parse_request(
     };
     head.version = if version == 0 { Version::H10 } else { Version::H11 };
     head.method = Method::of(method.as_bytes());
+    // Methods are case-sensitive (RFC 9110, 9.1), and there are endpoints that read `Head` as `HEAD`.
+    if head.method == Method::Other && method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return Err(HeadError::Syntax);
+    }
     let block = Block { whole: head.fields.store(text), base: text };
     head.method_text = block.span(&head.fields, method.as_bytes());
     let target = block.span(&head.fields, target.as_bytes());
@@ -132,6 +139,14 @@ fn find_end(buf: &[u8], skip: usize, seen: usize, limits: &HeadLimits) -> Result
         line = at + 1;
     }
     if buf.len() - skip.min(buf.len()) > limits.bytes { Err(too_large(line)) } else { Ok(None) }
+}
+
+/// Whether a request line ends in the name of a version, if only one that is not spoken here (RFC 9112, 2.3).
+fn names_a_version(text: &[u8]) -> bool {
+    let line = text.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ').skip(2);
+    let (Some(version), None) = (words.next(), words.next()) else { return false };
+    matches!(version, [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
 }
 
 fn refusal(error: httparse::Error) -> HeadError {
@@ -283,6 +298,10 @@ mod tests {
             ("CONNECT /x HTTP/1.1\r\nHost: a\r\n\r\n", Target),
             ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", Version),
             ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", Version),
+            ("GET / HTTP/1.10\r\nHost: a\r\n\r\n", Syntax),
+            ("GET / HTTP/11\r\nHost: a\r\n\r\n", Syntax),
+            ("GET / http/1.1\r\nHost: a\r\n\r\n", Syntax),
+            ("GET / b HTTP/1.1\r\nHost: a\r\n\r\n", Syntax),
             ("GET /\r\nHost: a\r\n\r\n", Syntax),
             ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", Syntax),
             ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", Syntax),
@@ -291,6 +310,8 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: a\r\nX: b\0c\r\n\r\n", Control),
             ("GET / HTTP/1.1\r\nHost: a\r\nX: b\rc\r\n\r\n", Control),
             ("G<T / HTTP/1.1\r\nHost: a\r\n\r\n", Syntax),
+            ("get / HTTP/1.1\r\nHost: a\r\n\r\n", Syntax),
+            ("Head / HTTP/1.1\r\nHost: a\r\n\r\n", Syntax),
         ];
         for (text, error) in table {
             assert_eq!(request(text).map(|_| ()), Err(error), "{text:?}");

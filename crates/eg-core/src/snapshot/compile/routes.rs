@@ -35,7 +35,14 @@ pub(super) fn add_route(spec: &RouteSpec, pools: &[Arc<Pool>], listeners: &mut [
     });
     for index in &spec.listeners {
         match listeners.get_mut(*index as usize) {
-            Some(listener) => listener.table.add(&spec.matches.hosts, &rule),
+            Some(listener) => {
+                listener.table.add(&spec.matches.hosts, &rule);
+                for (name, _) in &rule.conditions.fields {
+                    if !listener.matched_fields.contains(name) {
+                        listener.matched_fields.push(name.clone());
+                    }
+                }
+            }
             None => return refuse(thing, format_args!("there is no listener {index}")),
         }
     }
