@@ -41,6 +41,7 @@ test: setup dev ## all tests, Rust and Python; ARGS='-k words' selects among the
 check: setup dev ## formatting, lints, types, and the rules of the house
 	cargo fmt --all --check
 	cargo clippy --locked --quiet --profile testing --workspace --all-targets -- -D warnings
+	cargo clippy --locked --quiet --manifest-path bench/generator/Cargo.toml --all-targets -- -D warnings
 	.venv/bin/ruff format --quiet --check $(PYTHON_TREES)
 	.venv/bin/ruff check --quiet $(PYTHON_TREES)
 	MYPYPATH=python .venv/bin/mypy --strict $(PYTHON_TREES)
@@ -57,7 +58,7 @@ docs: dev ## the generated pages of docs/reference
 	mv build/configuration.md docs/reference/configuration.md
 
 .PHONY: bench
-bench: .venv/.dev ## CPU per request and memory per connection beside peers; BENCH_ROUNDS=7
+bench: .venv/.dev ## CPU, memory and latency beside peers; BENCH_ROWS='128b-64 idle' BENCH_ROUNDS=7 BENCH_SECONDS=3
 	@tools/system.sh all
 	@tools/lay-out.sh dist
 	BENCH_ROUNDS=$(BENCH_ROUNDS) .venv/bin/python -m bench
@@ -68,7 +69,7 @@ budget: .venv/.dev ## instructions and allocations per request, held against ben
 	.venv/bin/python -m bench.budget
 
 .PHONY: peers
-peers: .venv/.dev ## installs what bench compares with (root for nginx and HAProxy), and prints versions
+peers: .venv/.dev ## fetches what bench compares with (root for the newest nginx and HAProxy), and prints versions
 	@tools/system.sh all
 	@tools/peers.sh
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -13,16 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import programs
 from bench.processes import Process, answers, free_port
+from bench.rows import KIB, MIB, OURS, SPLICE, Row
 from bench.settings import HERE, ROOT
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a product is to do: forward to a port, log or not, on a CPU."""
+    """What a product is to do: the work of a row, forwarded to a port, on a CPU."""
 
+    row: Row
     origin: int
-    logging: bool
     cpu: int
     folder: Path
 
@@ -50,21 +53,34 @@ class Product(ABC):
         """How it is started in the foreground."""
 
     @abstractmethod
-    def log(self, job: Job) -> dict[str, str]:
-        """Values of the configuration that depend on whether it logs."""
+    def options(self, row: Row, log: Path) -> dict[str, str]:
+        """Values of its configuration that depend on the work."""
 
     def environment(self) -> dict[str, str] | None:
         """What it needs besides its command."""
         return None
 
+    def log(self, folder: Path) -> Path:
+        """Where it logs requests, if it does."""
+        return folder / f"{self.name}.log"
+
+    def logged(self, folder: Path) -> list[str]:
+        """The lines it has logged."""
+        log = self.log(folder)
+        return log.read_text().splitlines() if log.exists() else []
+
     @contextmanager
     def running(self, job: Job) -> Iterator[Running]:
         """Starts it, and ends it afterwards."""
         job.folder.mkdir(parents=True, exist_ok=True)
+        log = self.log(job.folder)
+        log.unlink(missing_ok=True)
         port = free_port()
-        values = {"port": str(port), "origin": str(job.origin), "folder": str(job.folder), **self.log(job)}
+        values = {"port": str(port), "origin": str(job.origin), "folder": str(job.folder)}
         configuration = job.folder / self.configuration
-        configuration.write_text(fill(HERE / "peers" / self.configuration, values))
+        configuration.write_text(
+            fill(HERE / "peers" / self.configuration, values | self.options(job.row, log))
+        )
         process = Process(
             self.command(configuration),
             cpu=job.cpu,
@@ -83,19 +99,10 @@ def fill(template: Path, values: dict[str, str]) -> str:
     return re.sub(r"@(\w+)@", lambda found: values[found[1]], template.read_text())
 
 
-def first_line(argv: list[str], pattern: str) -> str | None:
-    """What a program says about its version, None without the program."""
-    if shutil.which(argv[0]) is None:
-        return None
-    said = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=20)
-    found = re.search(pattern, said.stdout + said.stderr)
-    return found[1] if found else None
-
-
 class ExpressGateway(Product):
     """Ours, with the engine that wheels carry."""
 
-    name = "expressgateway"
+    name = OURS
     configuration = "expressgateway.toml"
     package = ROOT / "build" / "dist"
     python = str(ROOT / ".venv" / "bin" / "python")
@@ -120,8 +127,8 @@ class ExpressGateway(Product):
     def command(self, configuration: Path) -> list[str]:
         return [self.python, "-m", "expressgateway", "run", str(configuration)]
 
-    def log(self, job: Job) -> dict[str, str]:
-        return {"log": str(job.folder / "expressgateway.log") if job.logging else "none"}
+    def options(self, row: Row, log: Path) -> dict[str, str]:
+        return {"log": str(log) if row.logging else "none"}
 
 
 class Nginx(Product):
@@ -131,14 +138,27 @@ class Nginx(Product):
     configuration = "nginx.conf"
 
     def version(self) -> str | None:
-        return first_line(["nginx", "-v"], r"nginx/(\S+)")
+        return programs.version("nginx", r"nginx/(\S+)")
 
     def command(self, configuration: Path) -> list[str]:
-        return ["nginx", "-e", str(configuration.parent / "nginx.error"), "-c", str(configuration)]
+        program = programs.find("nginx")
+        assert program is not None
+        return [*program.argv, "-e", str(configuration.parent / "nginx.error"), "-c", str(configuration)]
 
-    def log(self, job: Job) -> dict[str, str]:
-        target = f"{job.folder}/nginx.log json buffer=64k flush=1s" if job.logging else "off"
-        return {"log": target}
+    def options(self, row: Row, log: Path) -> dict[str, str]:
+        # By default nginx moves 4 kB at a time. For what fits a buffer, buffering costs as much as passing on
+        # and is the default; for what does not, passing on through a large buffer costs least.
+        buffers = ""
+        if row.body >= MIB:
+            buffers = f"proxy_buffering off; {nginx_buffers(256)}"
+        elif row.body > 4 * KIB:
+            buffers = nginx_buffers(32)
+        return {"buffers": buffers, "log": f"{log} json buffer=64k flush=1s" if row.logging else "off"}
+
+
+def nginx_buffers(kib: int) -> str:
+    """Buffers of so many KiB; their number and the rest are what nginx asks to go with their size."""
+    return f"proxy_buffer_size {kib}k; proxy_buffers 8 {kib}k; proxy_busy_buffers_size {2 * kib}k;"
 
 
 class Haproxy(Product):
@@ -146,15 +166,47 @@ class Haproxy(Product):
 
     name = "haproxy"
     configuration = "haproxy.cfg"
+    splice = ""
 
     def version(self) -> str | None:
-        return first_line(["haproxy", "-v"], r"version (\S+)")
+        return programs.version("haproxy", r"version (\d+\.\d+\.\d+)")
 
     def command(self, configuration: Path) -> list[str]:
-        return ["haproxy", "-db", "-f", str(configuration)]
+        program = programs.find("haproxy")
+        assert program is not None
+        return [*program.argv, "-db", "-f", str(configuration)]
 
-    def log(self, job: Job) -> dict[str, str]:
-        return {"log": "log ring@access format raw local0 info" if job.logging else "no log"}
+    def options(self, row: Row, log: Path) -> dict[str, str]:
+        logs = "log ring@access format raw local0 info" if row.logging else "no log"
+        # By default it is 16 KiB, in which a head and a reserve have to fit too. What is spliced is in none.
+        size = 16 if row.body <= 4 * KIB or self.splice else 32 if row.body < MIB else 64
+        return {
+            "log": logs,
+            "buffer": str(size * KIB),
+            "splice": self.splice,
+            "socket": str(self.socket(log.parent)),
+        }
+
+    @staticmethod
+    def socket(folder: Path) -> Path:
+        """Where it can be asked what its ring holds."""
+        return folder / "haproxy.sock"
+
+    def logged(self, folder: Path) -> list[str]:
+        said = b""
+        with socket.socket(socket.AF_UNIX) as asking:
+            asking.connect(str(self.socket(folder)))
+            asking.sendall(b"show events access\n")
+            while part := asking.recv(65536):
+                said += part
+        return [line[line.index("{") :] for line in said.decode().splitlines() if "{" in line]
+
+
+class HaproxySplice(Haproxy):
+    """The same, which leaves the bytes of answers in the kernel."""
+
+    name = SPLICE
+    splice = "option splice-response"
 
 
 class Envoy(Product):
@@ -173,23 +225,61 @@ class Envoy(Product):
 
     def version(self) -> str | None:
         program = self.program()
-        return first_line([program, "--version"], r"version: \w+/([\d.]+)/") if program else None
+        return programs.said([program, "--version"], r"version: \w+/([\d.]+)/") if program else None
 
     def command(self, configuration: Path) -> list[str]:
-        return [str(self.program()), "-c", str(configuration), "--concurrency", "1", "--log-level", "error"]
+        return [
+            str(self.program()),
+            *("-c", str(configuration), "--concurrency", "1", "--log-level", "error"),
+            # As often as the others write what they have collected.
+            *("--file-flush-interval-msec", "1000"),
+        ]
 
-    def log(self, job: Job) -> dict[str, str]:
-        return {"log": str(job.folder / "envoy.log"), "log_filter": LOG_ALL if job.logging else LOG_NONE}
+    def options(self, row: Row, log: Path) -> dict[str, str]:
+        return {"log": str(log), "log_filter": LOG_ALL if row.logging else LOG_NONE}
 
 
 # Envoy has no switch for a logger: it logs what its filter lets through.
 LOG_ALL = "status_code_filter: {comparison: {op: GE, value: {default_value: 0, runtime_key: none}}}"
 LOG_NONE = "status_code_filter: {comparison: {op: GE, value: {default_value: 1000, runtime_key: none}}}"
 
-PRODUCTS: tuple[Callable[[], Product], ...] = (ExpressGateway, Nginx, Haproxy, Envoy)
+
+class Caddy(Product):
+    """Caddy, one thread that runs Go."""
+
+    name = "caddy"
+    configuration = "Caddyfile"
+
+    def program(self) -> str:
+        """The one that `make peers` builds, else the one on PATH."""
+        built = programs.folder() / "caddy"
+        return str(built) if built.is_file() else "caddy"
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "GOMAXPROCS": "1"}
+
+    def version(self) -> str | None:
+        return programs.said([self.program(), "build-info"], r"mod\s+\S+/caddy/v2\s+v(\S+)")
+
+    def command(self, configuration: Path) -> list[str]:
+        return [self.program(), "run", "--adapter", "caddyfile", "--config", str(configuration)]
+
+    def options(self, row: Row, log: Path) -> dict[str, str]:
+        logging = fill(HERE / "peers" / "Caddyfile.access", {"log": str(log)})
+        return {"logging": logging if row.logging else ""}
 
 
-def installed() -> list[tuple[Product, str]]:
-    """Products that are here, with their versions; ours first."""
+PRODUCTS: tuple[Callable[[], Product], ...] = (
+    *(ExpressGateway, Nginx, Haproxy, HaproxySplice),
+    *(Envoy, Caddy),
+)
+
+
+def installed(names: tuple[str, ...] = ()) -> list[tuple[Product, str]]:
+    """Products that are here, with their versions; ours first. All, or ours and those of these names."""
     found = [(product, product.version()) for product in (make() for make in PRODUCTS)]
-    return [(product, version) for product, version in found if version is not None]
+    return [
+        (product, version)
+        for product, version in found
+        if version is not None and (not names or product.name in (OURS, *names))
+    ]

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from bench.load import wrk
+from bench import figures
+from bench.load import Load, Origin, Seen, ask
 from bench.products import Job, Product
+from bench.rows import Row
 from bench.settings import Settings
-
-# Two runs of one product that differ by more than this say that the machine cannot tell products apart.
-TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,8 @@ class Round:
     requests_per_second: float
     busy: float
     """Share of its CPU that the product used."""
+    upstream_connections: int
+    """Opened meanwhile: with connections that are kept, few."""
 
 
 @dataclass
@@ -33,48 +34,75 @@ class Series:
     rounds: list[Round] = field(default_factory=list)
 
     @property
+    def figures(self) -> list[float]:
+        """CPU microseconds per request."""
+        return [turn.cpu_us_per_request for turn in self.rounds]
+
+    @property
     def median(self) -> float:
         """CPU microseconds per request."""
-        return median(turn.cpu_us_per_request for turn in self.rounds)
+        return median(self.figures)
 
     @property
     def spread(self) -> tuple[float, float]:
         """Least and most."""
-        figures = [turn.cpu_us_per_request for turn in self.rounds]
-        return min(figures), max(figures)
+        return min(self.figures), max(self.figures)
 
 
-def one_round(product: Product, job: Job, settings: Settings) -> Round:
+def check(load: Load, seen: Seen, row: Row) -> None:
+    """Raises if what the origin counted is not what the client counted. When the time is over a request is
+    under way on every connection, which the origin has seen and the client does not count."""
+    uncounted = seen.requests - load.requests
+    if not 0 <= uncounted <= 2 * row.connections:
+        raise RuntimeError(f"the client counts {load.requests} requests, the origin {seen.requests}")
+    # Those that were under way when the warm-up ended have lost their connections.
+    if seen.connections > 2 * row.connections + load.requests * 0.01:
+        raise RuntimeError(f"{seen.connections} upstream connections for {load.requests} requests: not kept")
+
+
+def one_round(product: Product, job: Job, origin: Origin, settings: Settings) -> Round:
     """Start, warm up, measure, stop."""
     with product.running(job) as running:
-        wrk(running.port, settings.warm_up, settings)
-        before = running.process.cpu_seconds()
-        load = wrk(running.port, settings.seconds, settings)
-        used = running.process.cpu_seconds() - before
+        ask(running.port, job.row, settings.warm_up, settings)
+        seen, used = origin.seen(), running.process.cpu_seconds()
+        load = ask(running.port, job.row, settings.seconds, settings)
+        used = running.process.cpu_seconds() - used
+        counted = origin.between(seen, origin.seen())
+    check(load, counted, job.row)
     return Round(
         cpu_us_per_request=used * 1e6 / load.requests,
         requests_per_second=load.requests / load.seconds,
         busy=used / load.seconds,
+        upstream_connections=counted.connections,
     )
 
 
-def alternate(entries: list[tuple[str, Product]], job: Job, rounds: int, settings: Settings) -> list[Series]:
+def alternate(
+    entries: list[tuple[str, Product]], job: Job, origin: Origin, rounds: int, settings: Settings
+) -> list[Series]:
     """Every entry once a round; an entry is a name and a product, so that one product can meet itself."""
     series = [Series(name) for name, _ in entries]
     for number in range(rounds):
-        for row, (name, product) in zip(series, entries, strict=True):
-            turn = one_round(product, job, settings)
-            row.rounds.append(turn)
-            print(f"  round {number + 1} {name}: {turn.cpu_us_per_request:.2f} µs/request", flush=True)
+        for one, (name, product) in zip(series, entries, strict=True):
+            turn = one_round(product, job, origin, settings)
+            one.rounds.append(turn)
+            print(
+                f"  round {number + 1} {name}: {turn.cpu_us_per_request:.2f} µs/request, "
+                f"{turn.busy:.0%} busy",
+                flush=True,
+            )
     return series
 
 
-def against_itself(product: Product, job: Job, settings: Settings) -> tuple[list[Series], float]:
+def against_itself(
+    product: Product, job: Job, origin: Origin, settings: Settings
+) -> tuple[list[Series], float]:
     """The same product as two: how much the machine alone makes of a difference."""
     names = [f"{product.name} A", f"{product.name} A again"]
-    series = alternate([(name, product) for name in names], job, max(3, settings.rounds // 2), settings)
-    first, again = (row.median for row in series)
-    return series, abs(first - again) / min(first, again)
+    rounds = min(settings.rounds, 3)
+    series = alternate([(name, product) for name in names], job, origin, rounds, settings)
+    first, again = series
+    return series, figures.drift(first.figures, again.figures)
 
 
 def work_folder(root: Path) -> Path:
