@@ -17,12 +17,13 @@ BENCH_ROUNDS ?= 7
 ENGINE_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 'Cargo.toml')
 PYTHON_SOURCES := pyproject.toml $(shell find python -name '*.py' -o -name '*.pyi')
 PYTHON_TREES := python tests bench tools
+GROUPS ?= $(notdir $(patsubst %/packages.txt,%,$(wildcard tests/conformance/*/packages.txt)))
 # The package as tests see it: the sources, and an engine with every assertion on.
 TESTING := PYTHONPATH=$(CURDIR)/build/testing .venv/bin/python
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: .venv/.package .venv/.dev ## everything: .venv with the product and the tools of its developers
@@ -35,7 +36,12 @@ run: .venv/.package ## the demo: a gateway, three upstreams, and what to try; DE
 .PHONY: test
 test: setup dev ## all tests, Rust and Python; ARGS='-k words' selects among the Python ones
 	cargo test --locked --quiet --profile testing --workspace --exclude eg-python
-	$(TESTING) -m pytest -rs $(ARGS)
+	$(TESTING) -m pytest -rs --ignore tests/conformance $(ARGS)
+
+.PHONY: conformance
+conformance: setup dev ## real servers behind the gateway and real clients before it; GROUPS='origins clients'
+	for group in $(GROUPS); do tools/conformance.sh $$group || exit; done
+	$(TESTING) -m pytest -rs $(addprefix tests/conformance/,$(GROUPS)) $(ARGS)
 
 .PHONY: check
 check: setup dev ## formatting, lints, types, and the rules of the house
@@ -56,6 +62,8 @@ dev: .venv/.dev ## build/testing: the package with an engine whose assertions ar
 docs: dev ## the generated pages of docs/reference
 	$(TESTING) -m expressgateway.config.reference > build/configuration.md
 	mv build/configuration.md docs/reference/configuration.md
+	$(TESTING) -m tests.spec.http1.page > build/http1.md
+	mv build/http1.md docs/reference/http1.md
 
 .PHONY: bench
 bench: .venv/.dev ## CPU, memory and latency beside peers; BENCH_ROWS='128b-64 idle' BENCH_ROUNDS=7 BENCH_SECONDS=3

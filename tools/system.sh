@@ -1,7 +1,8 @@
 #!/bin/sh
 # What the machine itself must have. `tools/system.sh build` is about compiling and running, `tools/system.sh all`
-# also about the peers that tests speak to. As root on Debian, what is missing is installed; everywhere else it is
-# named. It never upgrades, and never starts a service.
+# also about the peers that tests speak to, `tools/system.sh FILE` about the programs that a file names, each with its
+# package. As root on Debian, what is missing is installed; everywhere else it is named. It never upgrades, and never
+# starts a service.
 set -eu
 
 build="cc:build-essential python3.11:python3-venv"
@@ -33,21 +34,27 @@ install() {
     apt-get update -qq && apt-get install -qq -y --no-install-recommends "$@" >/dev/null </dev/null
 }
 
-wanted=$build
-[ "${1:-}" = all ] && wanted="$build $peers"
-missing=$(packages_of_missing "$wanted")
+case ${1:-build} in
+build) peers='' ;;
+all) ;;
+*) build='' peers=$(grep -v '^#' "$1") ;;
+esac
+missing=$(packages_of_missing "$build $peers")
 if [ -n "$missing" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing: $missing" >&2
     # shellcheck disable=SC2086
-    install $missing || echo "apt-get could not install everything; going on with what there is" >&2
+    install $missing || for package in $missing; do
+        # One that cannot be had does not cost the others.
+        install "$package" || echo "apt-get could not install $package; going on without it" >&2
+    done
 fi
 
 missing=$(packages_of_missing "$peers")
-if [ "${1:-}" = all ] && [ -n "$missing" ]; then
+if [ -n "$missing" ]; then
     echo "not installed: ${missing}- the tests that need them are skipped and say so" >&2
 fi
 missing=$(packages_of_missing "$build")
-if ! cargo --version >/dev/null 2>&1; then
+if [ -n "$build" ] && ! cargo --version >/dev/null 2>&1; then
     missing="$missing a Rust toolchain (https://rustup.rs)"
 fi
 if [ -n "$missing" ]; then

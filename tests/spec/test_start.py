@@ -148,3 +148,9 @@ def test_a_command_line_that_is_wrong_is_told_from_everything_else(tmp_path: Pat
     ended = run_command("run", "--redy-file", "x", cwd=tmp_path)
     assert ended.returncode == Exit.USAGE
     assert "redy-file" in ended.stderr + ended.stdout
+
+
+def test_a_gateway_of_its_own_keeps_its_memory_in_small_pages(tmp_path: Path) -> None:
+    with Upstream(answer(OK)) as upstream, RunningGateway(tmp_path, simple([upstream.address])) as gateway:
+        status = Path(f"/proc/{gateway.process.pid}/status").read_text()
+        assert "THP_enabled:\t0" in status

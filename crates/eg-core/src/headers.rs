@@ -62,7 +62,7 @@ pub struct Refused;
 /// If there is one and it is to be rejected.
 pub fn screen(fields: &mut FieldList, underscores: Underscores) -> Result<(), Refused> {
     // No field that is known by an id has one.
-    let is_odd = |id: FieldId, name: &[u8]| id == FieldId::Other && name.contains(&b'_');
+    let is_odd = |id: FieldId, name: &[u8]| id == FieldId::Other && memchr::memchr(b'_', name).is_some();
     match underscores {
         Underscores::Allow => Ok(()),
         Underscores::Reject if fields.iter().any(|field| is_odd(field.id, field.name)) => Err(Refused),

@@ -492,6 +492,10 @@ impl<'a> Carry<'a> {
             endpoint.state.failed();
             self.tried.add(endpoint.id);
         }
+        // Half a body must not look like a whole one: there are endpoints that do not count.
+        if let (Upstream::Live(origin), false) = (&self.upstream, self.exchange.request_complete()) {
+            origin.wire.stream.reset_on_close();
+        }
         self.upstream = Upstream::None;
     }
 

@@ -4,6 +4,8 @@
 //! head costs one copy, removing a field flips a flag, adding one appends. The block is reused for the
 //! next message of the connection. The list refuses to interpret values; framing does that.
 
+use std::ops::Range;
+
 /// A piece of text inside the block of one [`FieldList`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span {
@@ -23,7 +25,14 @@ impl Span {
     pub fn is_empty(self) -> bool {
         self.len == 0
     }
+
+    fn end(self) -> usize {
+        (self.start + self.len) as usize
+    }
 }
+
+const COLON: &[u8] = b": ";
+const CRLF: &[u8] = b"\r\n";
 
 macro_rules! field_ids {
     ($($(#[$doc:meta])* $id:ident = $name:literal,)*) => {
@@ -37,6 +46,10 @@ macro_rules! field_ids {
         }
 
         impl FieldId {
+            fn bit(self) -> u32 {
+                1 << self as u32
+            }
+
             /// The canonical lower-case name; empty for [`FieldId::Other`].
             #[must_use]
             pub fn name(self) -> &'static str {
@@ -107,6 +120,8 @@ pub struct Field<'a> {
 pub struct FieldList {
     block: Vec<u8>,
     entries: Vec<Entry>,
+    /// A bit for each well-known field that was ever there: most questions are about one that was not.
+    seen: u32,
 }
 
 impl FieldList {
@@ -120,6 +135,7 @@ impl FieldList {
     pub fn clear(&mut self) {
         self.block.clear();
         self.entries.clear();
+        self.seen = 0;
     }
 
     /// Gives the memory back.
@@ -146,10 +162,7 @@ impl FieldList {
 
     /// Values of a well-known field, in order.
     pub fn values(&self, id: FieldId) -> impl Iterator<Item = &[u8]> {
-        self.entries
-            .iter()
-            .filter(move |entry| entry.live && entry.id == id)
-            .map(|entry| self.text(entry.value))
+        self.entries_of(id).map(|entry| self.text(entry.value))
     }
 
     /// First value of a well-known field.
@@ -161,7 +174,7 @@ impl FieldList {
     /// Where the first value of a well-known field stands.
     #[must_use]
     pub fn span_of(&self, id: FieldId) -> Option<Span> {
-        self.entries.iter().find(|entry| entry.live && entry.id == id).map(|entry| entry.value)
+        self.entries_of(id).next().map(|entry| entry.value)
     }
 
     /// First value of a field by its name, in any case.
@@ -173,24 +186,31 @@ impl FieldList {
     /// Whether a well-known field is present.
     #[must_use]
     pub fn has(&self, id: FieldId) -> bool {
-        self.entries.iter().any(|entry| entry.live && entry.id == id)
+        self.entries_of(id).next().is_some()
     }
 
     /// Appends a field.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
-        let name_span = self.store(name);
-        let value_span = self.store(value);
-        self.push_spans(name_span, value_span);
+        // As a line, so that it can be written as one.
+        let name = self.store(name);
+        self.block.extend_from_slice(COLON);
+        let value = self.store(value);
+        self.block.extend_from_slice(CRLF);
+        self.push_spans(name, value);
     }
 
     /// Appends a field whose text is already in the block.
     pub fn push_spans(&mut self, name: Span, value: Span) {
         let id = FieldId::of(self.text(name));
+        self.seen |= id.bit();
         self.entries.push(Entry { id, live: true, name, value });
     }
 
     /// Removes every occurrence of a well-known field.
     pub fn remove(&mut self, id: FieldId) {
+        if self.seen & id.bit() == 0 {
+            return;
+        }
         for entry in &mut self.entries {
             if entry.id == id {
                 entry.live = false;
@@ -200,7 +220,7 @@ impl FieldList {
 
     /// Removes every field that `gone` names.
     pub fn remove_where(&mut self, mut gone: impl FnMut(Field<'_>) -> bool) {
-        let Self { block, entries } = self;
+        let Self { block, entries, .. } = self;
         for entry in entries.iter_mut().filter(|entry| entry.live) {
             let field =
                 Field { id: entry.id, name: slice(block, entry.name), value: slice(block, entry.value) };
@@ -244,11 +264,46 @@ impl FieldList {
         slice(&self.block, span)
     }
 
+    /// Appends the fields that `wanted` names to `out`, a line each. Lines that stand in the block as they are to be
+    /// written, one behind the other, are copied together.
+    pub fn write_lines(&self, wanted: impl Fn(FieldId) -> bool, out: &mut Vec<u8>) {
+        let mut run = 0..0;
+        for entry in self.entries.iter().filter(|entry| entry.live && wanted(entry.id)) {
+            let line = self.line(entry);
+            if line.as_ref().is_some_and(|line| line.start == run.end) {
+                run.end = line.map_or(run.end, |line| line.end);
+                continue;
+            }
+            out.extend_from_slice(self.block.get(run).unwrap_or_default());
+            run = line.unwrap_or_else(|| {
+                for part in [self.text(entry.name), COLON, self.text(entry.value), CRLF] {
+                    out.extend_from_slice(part);
+                }
+                0..0
+            });
+        }
+        out.extend_from_slice(self.block.get(run).unwrap_or_default());
+    }
+
+    /// Where the block has a field as `name: value` and a line end, if it has.
+    fn line(&self, entry: &Entry) -> Option<Range<usize>> {
+        let (name_end, value) = (entry.name.end(), entry.value.start as usize);
+        let is_line = name_end + COLON.len() == value
+            && self.block.get(name_end..value)? == COLON
+            && self.block.get(entry.value.end()..)?.starts_with(CRLF);
+        is_line.then(|| entry.name.start as usize..entry.value.end() + CRLF.len())
+    }
+
+    fn entries_of(&self, id: FieldId) -> impl Iterator<Item = &Entry> {
+        let entries = if self.seen & id.bit() == 0 { &[] } else { self.entries.as_slice() };
+        entries.iter().filter(move |entry| entry.live && entry.id == id)
+    }
+
     fn view(&self, entry: &Entry) -> Field<'_> {
         Field { id: entry.id, name: self.text(entry.name), value: self.text(entry.value) }
     }
 }
 
 fn slice(block: &[u8], span: Span) -> &[u8] {
-    block.get(span.start as usize..(span.start + span.len) as usize).unwrap_or_default()
+    block.get(span.start as usize..span.end()).unwrap_or_default()
 }

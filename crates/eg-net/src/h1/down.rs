@@ -96,12 +96,7 @@ impl Client {
             match self.parse(head) {
                 Ok(Some(body)) => return Poll::Ready(Ok(body)),
                 Ok(None) => {}
-                Err(error) => {
-                    if self.wire.input.as_slice().starts_with(b"HEAD ") {
-                        self.method = Method::Head;
-                    }
-                    return Poll::Ready(Err(NoRequest::Malformed(error)));
-                }
+                Err(error) => return Poll::Ready(Err(NoRequest::Malformed(error))),
             }
             match ready!(self.wire.poll_fill(cx)) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(NoRequest::Gone)),
@@ -113,7 +108,9 @@ impl Client {
     fn parse(&mut self, head: &mut RequestHead) -> Result<Option<BodyLength>, HeadError> {
         let input = self.wire.input.as_slice();
         head.clear();
-        self.method = Method::Other;
+        // Also a head that cannot be read, or never ends, is answered as its first word wants it.
+        let line = input.strip_prefix(b"\r\n").unwrap_or(input);
+        self.method = if line.starts_with(b"HEAD ") { Method::Head } else { Method::Other };
         let Parsed::Complete { consumed } = parse_request(input, self.seen, &self.limits, head)? else {
             self.seen = input.len();
             return Ok(None);

@@ -24,9 +24,7 @@ pub fn write_request(head: &RequestHead, host: &[u8], body: BodyLength, out: &mu
     out.extend_from_slice(b" HTTP/1.1\r\n");
     // First, as RFC 9110, 7.2 wants it.
     write_field(b"Host", host, out);
-    for field in head.fields.iter().filter(|field| field.id != FieldId::Host && !is_framing(field.id)) {
-        write_field(field.name, field.value, out);
-    }
+    head.fields.write_lines(|id| id != FieldId::Host && !is_framing(id), out);
     write_options(&head.fields, out);
     match body {
         BodyLength::Exact(n) => write_length(n, out),
@@ -51,10 +49,7 @@ pub fn write_response(head: &ResponseHead, body: BodyLength, framing: ResponseFr
     out.extend_from_slice(b"\r\n");
     // What has no content has no length either, whoever asked (RFC 9110, 8.6).
     let has_length = framing.head_only && head.status >= 200 && !matches!(head.status, 204 | 205);
-    let keeps_length = |id| has_length && id == FieldId::ContentLength;
-    for field in head.fields.iter().filter(|field| !is_framing(field.id) || keeps_length(field.id)) {
-        write_field(field.name, field.value, out);
-    }
+    head.fields.write_lines(|id| !is_framing(id) || (has_length && id == FieldId::ContentLength), out);
     if head.status == 101 {
         out.extend_from_slice(UPGRADE);
     } else if framing.close {
