@@ -82,7 +82,7 @@ peers: .venv/.dev ## fetches what bench compares with (root for the newest nginx
 	@tools/peers.sh
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZ_SECONDS=30 each
+fuzz: .venv/.dev ## every fuzz target for FUZZ_SECONDS=30 each
 	@tools/fuzz.sh $(FUZZ_SECONDS)
 
 # Stamps: what stands is not made again until what it is made of changes.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs every target of fuzz/ for so many seconds, one after another; a finding ends it with the input's path. Stable Rust
 # is enough: what is fuzzed forbids `unsafe`, so there is no sanitizer. Inputs that lead somewhere new are kept in
-# build/fuzz, and serve the next run.
+# build/fuzz, and serve the next run. What was accepted of them is read a second time, by h11.
 set -eu
 
 seconds=$1
@@ -43,3 +43,13 @@ for name in $(cargo fuzz list --fuzz-dir fuzz); do
     runs=$(sed -n 's/^stat::number_of_executed_units: //p' "$found.log")
     echo "$name: $runs inputs in $seconds s, nothing found"
 done
+
+accepted=build/fuzz/accepted
+rm -rf "$accepted"
+mkdir "$accepted"
+export EG_FUZZ_ACCEPTED="$here/$accepted"
+if ! fuzz run conversation build/fuzz/conversation fuzz/corpus/conversation -- -runs=0 >"$accepted.log" 2>&1; then
+    tail -n 20 "$accepted.log" >&2
+    exit 1
+fi
+.venv/bin/python -m tests.spec.http1.opinion "$accepted"

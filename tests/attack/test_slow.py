@@ -110,8 +110,15 @@ SLOW: Final = (
     Slow("an extension that drips", BODY_IDLE, 408, LATE_BODY, CHUNKED + "1;", "x"),
     Slow("trailers that drip", BODY_IDLE, 408, LATE_BODY, CHUNKED + "0\r\n", "X-Slow: 1\r\n"),
     # Readers. What is in the kernel's hands reaches them, or not, after the gateway has given them up.
+    # The kernel may find room for a little more of it now and then, which is progress.
     Slow(
-        "a response that is not read", BODY_IDLE, None, UNREAD, f"GET /large HTTP/1.1\r\n{HOST}\r\n", sips=0
+        "a response that is not read",
+        BODY_IDLE,
+        None,
+        UNREAD,
+        f"GET /large HTTP/1.1\r\n{HOST}\r\n",
+        sips=0,
+        more=GRACE,
     ),
     Slow(
         "a response that is sipped",

@@ -291,11 +291,14 @@ def test_a_client_that_has_said_all_still_gets_its_response(tmp_path: Path, requ
 
 @pytest.mark.parametrize("body", ["abc", ""], ids=["in the body", "before the body"])
 def test_a_client_that_ends_within_its_request_gets_none(tmp_path: Path, body: str) -> None:
-    ended: list[bytes] = []
+    resets: list[Line] = []
 
     def script(line: Line) -> None:
         line.read_head()
-        ended.append(line.read_to_end())
+        try:
+            line.read_to_end()
+        except ConnectionResetError:
+            resets.append(line)
 
     with (
         Upstream(script) as upstream,
@@ -307,8 +310,8 @@ def test_a_client_that_ends_within_its_request_gets_none(tmp_path: Path, body: s
         eventually(lambda: upstream.received and upstream.received[0].endswith(so_far), "it is under way")
         client.end()
         assert client.is_closed()
-        # An endpoint must not take a part for the whole: it sees an end where there should be more.
-        eventually(lambda: ended == [body.encode()], "the endpoint sees the end")
+        # An endpoint must not take a part for the whole: there are some that do not count.
+        eventually(lambda: resets, "the endpoint sees a reset")
         assert gateway.record(ending="client_gone")["status"] == 499
 
 

@@ -26,7 +26,10 @@ const WORTH_MOVING: usize = 4 * 1024;
 pub(crate) struct Input {
     bytes: Vec<u8>,
     start: usize,
+    /// Of the next buffer.
     size: usize,
+    /// Most bytes that were read at once since the last release.
+    most: usize,
 }
 
 /// A piece of body at the front of its source.
@@ -73,6 +76,14 @@ impl Input {
         }
     }
 
+    /// Gives the memory of an empty input back, and remembers how much was needed: what an endpoint sends next is often as
+    /// long as what it sent. Not for clients, which could have room for much kept behind a little.
+    pub(crate) fn rest(&mut self) {
+        if self.is_empty() {
+            *self = Self { size: (self.most * 2).clamp(SMALL, LARGE), ..Self::default() };
+        }
+    }
+
     /// The first `n` bytes, to be given to an [`Output`]; consume them afterwards.
     pub(crate) fn piece(&mut self, n: usize) -> Piece<'_> {
         if n == self.len() && n >= WORTH_MOVING {
@@ -96,6 +107,7 @@ impl Input {
         }
         let room = self.room();
         let n = ready!(poll_read_buf(Pin::new(stream), cx, &mut (&mut self.bytes).limit(room)))?;
+        self.most = self.most.max(n);
         if n == room {
             self.size = (self.size * 2).min(LARGE);
         }

@@ -19,12 +19,11 @@ use crate::connection::Arrival;
 use crate::panics::Caught;
 use crate::serve;
 use crate::shared::Place;
+use crate::stream::UNSENT;
 use crate::worker::Worker;
 
 /// Pause after an accept that failed for want of descriptors or memory: trying again at once would spin.
 const BACK_OFF: Duration = Duration::from_millis(50);
-/// Bytes that the kernel takes of a response beyond what the client has room for.
-const UNSENT: u32 = 128 * 1024;
 /// Pause while the process has as many connections as it may.
 const FULL: Duration = Duration::from_millis(10);
 

@@ -1,12 +1,13 @@
 //! [`Pipe`]: bytes on their way between two sockets that this process never sees (splice(2)). The kernel hands pages over
-//! where it would copy them twice. It refuses to be a queue: it is filled when it is empty, and emptied before it is
-//! filled again, so that whether it is full never has to be asked.
+//! where it would copy them twice. It refuses to say why nothing more goes in: that it is full and that the socket has
+//! nothing are one answer of the kernel's, and only an empty pipe makes it clear.
 
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
+use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
 /// What one may hold: as much as a window, in pages of 4 KiB that may each be full only in part.
@@ -71,11 +72,16 @@ impl Pipe {
         self.len == 0
     }
 
-    /// Moves at most `most` bytes out of a socket. 0: it has ended.
-    pub(crate) fn fill(&mut self, from: impl AsFd, most: usize) -> io::Result<usize> {
-        let n = splice(from, None, &self.write, None, most, SpliceFlags::MOVE | SpliceFlags::NONBLOCK)?;
-        self.len += n;
-        Ok(n)
+    /// Moves at most `most` bytes out of a socket. 0: it has ended. None: no more goes in before some are out.
+    pub(crate) fn fill(&mut self, from: impl AsFd, most: usize) -> io::Result<Option<usize>> {
+        match splice(from, None, &self.write, None, most, SpliceFlags::MOVE | SpliceFlags::NONBLOCK) {
+            Ok(n) => {
+                self.len += n;
+                Ok(Some(n))
+            }
+            Err(Errno::AGAIN) if self.len > 0 => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Moves what there is into a socket, as much as it takes.
@@ -106,12 +112,17 @@ mod tests {
         let ((mut client, down), (up, mut server)) =
             (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
         server.write_all(b"abcdef").unwrap();
-        assert_eq!(pipe.fill(&up, 4).unwrap(), 4);
-        assert_eq!(pipe.drain(&down).unwrap(), 4);
-        assert_eq!(pipe.fill(&up, 4).unwrap(), 2);
-        assert_eq!((pipe.drain(&down).unwrap(), pipe.len()), (2, 0));
+        up.set_nonblocking(true).unwrap();
+        assert_eq!(pipe.fill(&up, 4).unwrap(), Some(4));
+        assert_eq!(pipe.fill(&up, 1).unwrap(), Some(1));
+        assert_eq!((pipe.drain(&down).unwrap(), pipe.len()), (5, 0));
+        assert_eq!(pipe.fill(&up, 4).unwrap(), Some(1));
+        assert_eq!(pipe.fill(&up, 4).unwrap(), None, "nothing goes in, whatever the reason");
+        assert_eq!((pipe.drain(&down).unwrap(), pipe.len()), (1, 0));
+        let empty = pipe.fill(&up, 4).unwrap_err();
+        assert_eq!(empty.kind(), io::ErrorKind::WouldBlock, "now it is clear that the socket has nothing");
         drop((server, down));
-        assert_eq!(pipe.fill(&up, 4).unwrap(), 0);
+        assert_eq!(pipe.fill(&up, 4).unwrap(), Some(0));
         let mut arrived = String::new();
         client.read_to_string(&mut arrived).unwrap();
         assert_eq!(arrived, "abcdef");

@@ -11,6 +11,9 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::pipe::Pipe;
 
+/// Bytes that the kernel takes beyond what the peer has room for.
+pub(crate) const UNSENT: u32 = 128 * 1024;
+
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
@@ -48,13 +51,14 @@ impl Stream {
         matches!(self, Self::Tcp(_))
     }
 
-    /// Moves at most `most` bytes into an empty pipe. Ready with 0 at the end of the stream.
+    /// Moves at most `most` bytes into a pipe. Ready with 0 at the end of the stream, and with none if the pipe takes no
+    /// more for now.
     pub(crate) fn poll_fill(
         &self,
         cx: &mut Context<'_>,
         pipe: &mut Pipe,
         most: usize,
-    ) -> Poll<io::Result<usize>> {
+    ) -> Poll<io::Result<Option<usize>>> {
         let Self::Tcp(stream) = self else { return Poll::Ready(Err(io::ErrorKind::Unsupported.into())) };
         loop {
             ready!(stream.poll_read_ready(cx))?;

@@ -6,10 +6,11 @@ use eg_core::ledger::EndpointId;
 use eg_core::snapshot::Address;
 use eg_core::time::Moment;
 use rustc_hash::FxHashMap;
+use socket2::SockRef;
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::h1::up::Origin;
-use crate::stream::Stream;
+use crate::stream::{Stream, UNSENT};
 
 /// Idle connections kept per endpoint and worker; more are closed after use.
 const MAX_IDLE: usize = 512;
@@ -20,6 +21,7 @@ pub(crate) async fn connect(address: &Address) -> io::Result<Stream> {
         Address::Tcp(address) => {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
+            SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT)?;
             Ok(Stream::Tcp(stream))
         }
         Address::Unix(path) => Ok(Stream::Unix(UnixStream::connect(path).await?)),
@@ -54,7 +56,7 @@ impl Idle {
     pub(crate) fn put(&mut self, mut origin: Box<Origin>, expires: Moment) {
         let pooled = self.by_endpoint.entry(origin.endpoint).or_default();
         if pooled.len() < MAX_IDLE {
-            origin.wire.release();
+            origin.wire.rest();
             pooled.push(Pooled { origin, expires });
         }
     }

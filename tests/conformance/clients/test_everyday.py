@@ -101,9 +101,7 @@ def test_a_client_speaks_the_version_that_it_is_meant_to(site: Site, found: Foun
 @pytest.mark.parametrize(
     "client", [person.name for person in PEOPLE if "one request after the other" not in person.cannot]
 )
-def test_requests_one_after_the_other_share_a_connection(
-    site: Site, found: Found, client: str
-) -> None:
+def test_requests_one_after_the_other_share_a_connection(site: Site, found: Found, client: str) -> None:
     assert found.by(client)["one request after the other"]
     person = BY_NAME[client]
     assert 1 <= len(site.seen(f"/app/echo?kept={person.key}", KEPT, of="peer")) <= person.kept

@@ -205,8 +205,7 @@ impl Wire {
             && sink.stream.takes_pipes()
     }
 
-    /// Moves at most `grant` bytes into the pipe of `sink`, once that is empty; ready with how many. None: there is no
-    /// pipe to be had.
+    /// Moves at most `grant` bytes into the pipe of `sink`; ready with how many. None: there is no pipe to be had.
     pub(crate) fn poll_pipe_to(
         &mut self,
         cx: &mut Context<'_>,
@@ -216,17 +215,18 @@ impl Wire {
     ) -> Option<Poll<Result<Body, BodyError>>> {
         let Decode::Exact(left) = &mut self.decode else { return None };
         let pipe = sink.output.pipe(|| pipes.take())?;
-        if !pipe.is_empty() || grant == 0 {
+        if grant == 0 {
             return Some(Poll::Ready(Ok(Body::Blocked)));
         }
         let most = usize::try_from(*left).unwrap_or(usize::MAX).min(grant as usize);
         Some(self.stream.poll_fill(cx, pipe, most).map(|filled| match filled {
-            Ok(n @ 1..) => {
+            Ok(Some(n @ 1..)) => {
                 *left -= n as u64;
                 sink.wrote(n as u32);
                 Ok(Body::Data(n as u32))
             }
-            Ok(0) | Err(_) => Err(BodyError::Io),
+            Ok(None) => Ok(Body::Blocked),
+            Ok(Some(0)) | Err(_) => Err(BodyError::Io),
         }))
     }
 
@@ -299,8 +299,8 @@ impl Wire {
         self.owed -= returned;
         let mut credit = returned as u32;
         if all && credit >= self.window && self.window < WIDEST {
-            credit += self.window;
-            self.window *= 2;
+            credit += WIDEST - self.window;
+            self.window = WIDEST;
         }
         Ok(Flushed { wrote: left > 0, all, credit })
     }
@@ -310,10 +310,20 @@ impl Wire {
         self.window
     }
 
+    /// As [`Wire::release`], for a connection to somebody known, whose next message will be like the last.
+    pub(crate) fn rest(&mut self) {
+        self.input.rest();
+        self.release_all_but_input();
+    }
+
     /// Gives back what an idle connection does not need.
     pub(crate) fn release(&mut self) {
-        self.window = WINDOW;
         self.input.release();
+        self.release_all_but_input();
+    }
+
+    fn release_all_but_input(&mut self) {
+        self.window = WINDOW;
         self.output.release();
         self.trailers.release();
     }

@@ -76,7 +76,7 @@ fn came(out: &mut String, exchanged: &Exchanged, told: &Told) {
     say(out, "status", answer.status.to_string().as_bytes());
     fields(out, "field", &answer.came);
     say(out, "data", &answer.data);
-    fields(out, "trailer", &answer.trailers);
+    fields(out, "trailer", &answer.came_behind);
     if answer.until_close {
         say(out, "close", b"");
     }

@@ -240,7 +240,13 @@ impl<'a> Carry<'a> {
                 assert!(n <= self.grants[DOWN], "{n} bytes, but {} were granted", self.grants[DOWN]);
                 self.grants[DOWN] -= n;
             }
-            Up::End => self.answer_ends(),
+            Up::End => {
+                self.answer_ends();
+                if let Upstream::Live(_, origin) = &self.upstream {
+                    let trailers = lines(&origin.wire.trailers);
+                    self.exchanged().answer.came_behind = trailers;
+                }
+            }
             _ => {}
         }
         self.tell(Input::Up(event));
@@ -499,6 +505,7 @@ impl<'a> Carry<'a> {
         let answer = &mut self.exchanged().answer;
         (answer.status, answer.fields, answer.came) = (status, fields, came);
         answer.until_close = body == BodyLength::UntilClose;
+        answer.streams = matches!(body, BodyLength::Streamed | BodyLength::UntilClose);
         answer.whole = body == BodyLength::Empty;
         answer.announced = if let BodyLength::Exact(n) = body { Some(n) } else { None };
     }

@@ -28,7 +28,6 @@ pub(crate) fn holds(told: &Told) -> Places {
     }
     places.answered = every_request_has_its_response(told);
     bodies_are_what_came(told);
-    the_end_was_announced(told);
     places
 }
 
@@ -84,26 +83,31 @@ fn every_request_has_its_response(told: &Told) -> Vec<(usize, usize)> {
     let (text, mut at, mut places) = (client.taken.as_slice(), 0, Vec::new());
     for (number, exchanged) in told.exchanges.iter().enumerate() {
         let from = at;
-        let whole = response(text, &mut at, exchanged, client.closed && !client.reset);
-        if whole {
+        let seen = response(text, &mut at, exchanged, client.closed && !client.reset);
+        let is_last = number + 1 == told.exchanges.len();
+        if let Some(message) = seen {
             places.push((from, at));
+            let closes = message.value("connection") == Some(b"close");
+            assert!(!closes || is_last, "another exchange behind the last one: {message:?}");
+            let may_end = told.no_more_came || broke || is_excused(exchanged);
+            assert!(closes || !is_last || may_end, "it ends unannounced: {message:?}, {exchanged:?}");
             continue;
         }
         assert!(exchanged.cut || broke, "no whole response, and no cut: {exchanged:?}");
-        assert!(number + 1 == told.exchanges.len(), "another exchange behind a cut: {exchanged:?}");
+        assert!(is_last, "another exchange behind a cut: {exchanged:?}");
         assert!(client.closed, "it is not whole, and the connection goes on");
     }
     assert!(at == text.len(), "more than was asked for: {:?}", String::from_utf8_lossy(&text[at..]));
     places
 }
 
-/// Reads what the client was sent in one exchange; whether it takes it for a whole response.
-fn response(text: &[u8], at: &mut usize, exchanged: &Exchanged, ended: bool) -> bool {
+/// Reads what the client was sent in one exchange; the response, if it takes it for a whole one.
+fn response(text: &[u8], at: &mut usize, exchanged: &Exchanged, ended: bool) -> Option<Message> {
     let answer = &exchanged.answer;
     for status in &answer.interim {
         let Some((message, length)) = Message::read(&text[*at..], Kind::Response { head: false }) else {
             *at = text.len();
-            return false;
+            return None;
         };
         assert!(message.status() == *status && message.whole, "{status} was meant, {message:?}");
         *at += length;
@@ -111,7 +115,7 @@ fn response(text: &[u8], at: &mut usize, exchanged: &Exchanged, ended: bool) -> 
     let kind = Kind::Response { head: exchanged.method == Method::Head };
     let Some((message, length)) = Message::read(&text[*at..], kind) else {
         *at = text.len();
-        return false;
+        return None;
     };
     *at += length;
     assert!(message.start[0] == b"HTTP/1.1" && message.status() == answer.status, "{message:?}, {answer:?}");
@@ -129,7 +133,7 @@ fn response(text: &[u8], at: &mut usize, exchanged: &Exchanged, ended: bool) -> 
         assert!(message.data == answer.data, "less than its body: {message:?}, {answer:?}");
         assert!(message.trailers == answer.trailers, "other trailers: {message:?}, {answer:?}");
     }
-    whole
+    whole.then_some(message)
 }
 
 /// What was accepted of a body is a part of what the client sent, and of nothing before or behind it.
@@ -151,18 +155,9 @@ fn bodies_are_what_came(told: &Told) {
     }
 }
 
-/// A connection ends because it was said, or because there is nothing more to say.
-fn the_end_was_announced(told: &Told) {
-    let client = told.client.look();
-    let Some(last) = told.exchanges.last() else { return };
-    let quietly = told.no_more_came || client.ended == Some(End::Broken);
-    let excused = last.cut || !last.request_complete || last.ending == Ending::Tunnelled;
-    if quietly || excused {
-        return;
-    }
-    let says_close = |text: &[u8]| {
-        let head = text.windows(4).rposition(|part| part == b"\r\n\r\n").map_or(text, |at| &text[..at]);
-        head.windows(19).any(|part| part == b"\r\nconnection: close")
-    };
-    assert!(says_close(&client.taken), "it ends unannounced: {last:?}");
+/// Whether a connection may end behind this though its response did not say so. One that streams may outlive the
+/// request that it answers, or be outlived by it: when it began, nobody knew.
+fn is_excused(exchanged: &Exchanged) -> bool {
+    let streams = exchanged.answer.streams && exchanged.answer.status < 400;
+    exchanged.cut || exchanged.ending == Ending::Tunnelled || (streams && !exchanged.request_complete)
 }

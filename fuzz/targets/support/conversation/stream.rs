@@ -116,12 +116,17 @@ impl Stream {
         _: &mut Context<'_>,
         pipe: &mut Pipe,
         most: usize,
-    ) -> Poll<io::Result<usize>> {
+    ) -> Poll<io::Result<Option<usize>>> {
         let mut socket = self.0.borrow_mut();
-        ready!(socket.readable())?;
-        assert!(pipe.is_empty() && most > 0, "a pipe that is not empty is filled, or with nothing");
+        let readable = socket.readable()?;
+        if readable.is_pending() {
+            // As the kernel has it: only an empty pipe tells that the socket has nothing.
+            return if pipe.is_empty() { Poll::Pending } else { Poll::Ready(Ok(None)) };
+        }
+        assert!(most > 0, "a pipe is filled with nothing");
+        let before = pipe.len();
         pipe.0.extend(socket.read(most));
-        Poll::Ready(Ok(pipe.len()))
+        Poll::Ready(Ok(Some(pipe.len() - before)))
     }
 
     pub(crate) fn poll_drain(&self, _: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {

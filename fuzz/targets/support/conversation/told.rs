@@ -58,9 +58,12 @@ pub(crate) struct Answer {
     /// 0: there is none.
     pub(crate) status: u16,
     pub(crate) fields: Vec<Line>,
-    /// Its fields as the endpoint sent them, and whether its body ends with the connection.
+    /// Its fields and trailers as the endpoint sent them, and whether its body ends with the connection.
     pub(crate) came: Vec<Line>,
+    pub(crate) came_behind: Vec<Line>,
     pub(crate) until_close: bool,
+    /// Its length was not known when it began.
+    pub(crate) streams: bool,
     pub(crate) announced: Option<u64>,
     pub(crate) data: Vec<u8>,
     pub(crate) trailers: Vec<Line>,
