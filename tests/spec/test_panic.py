@@ -18,6 +18,11 @@ GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 PANIC = "GET /panic HTTP/1.1\r\nHost: a\r\nX-ExpressGateway-Provoke-Panic: 1\r\n\r\n"
 
 
+def are_counted(gateway: RunningGateway, panics: int) -> None:
+    """So many so far."""
+    eventually(lambda: gateway.metric("panics_total") == panics, f"{panics} are counted")
+
+
 def test_a_panic_costs_one_connection_and_no_bystander_on_the_same_worker(tmp_path: Path) -> None:
     go_on = threading.Event()
 
@@ -44,7 +49,7 @@ def test_a_panic_costs_one_connection_and_no_bystander_on_the_same_worker(tmp_pa
             with Client(gateway.address()) as victim:
                 assert victim.send(GET).response().status == 200
                 assert victim.send(PANIC).is_closed()
-            eventually(lambda seen=number: gateway.metric("panics_total") == seen, "it is counted")
+            are_counted(gateway, number)
         assert idle.send(GET).response().status == 200
         go_on.set()
         assert busy.exactly(3) == b"def"
@@ -73,7 +78,7 @@ def test_over_http2_a_panic_costs_one_stream_or_its_connection_and_no_other(tmp_
             [*request, "-H", "X-ExpressGateway-Provoke-Panic: 1"], capture_output=True, check=False
         )
         assert lost.returncode not in (0, 28), lost
-        eventually(lambda: gateway.metric("panics_total") == 1, "it is counted")
+        are_counted(gateway, 1)
         assert bystander.send(GET).response().status == 200
         assert subprocess.run(request, capture_output=True, check=True).stdout == b"ok"
         assert gateway.metric("endpoint_in_flight") == 0
@@ -85,5 +90,5 @@ def test_the_other_worker_and_the_probes_know_nothing_of_it(tmp_path: Path) -> N
             with Client(gateway.address()) as victim:
                 assert victim.send(PANIC).is_closed()
             assert get(gateway.address()).status == 200
-        eventually(lambda: gateway.metric("panics_total") == 20, "it is counted")
+        are_counted(gateway, 20)
         assert [gateway.ask(path)[0] for path in ("/livez", "/readyz")] == [200, 200]
