@@ -136,7 +136,8 @@ pub(crate) struct Output {
     sent: usize,
     back: Vec<u8>,
     back_sent: usize,
-    pipe: Option<Pipe>,
+    /// Rare, and not to be paid for by every connection.
+    pipe: Option<Box<Pipe>>,
 }
 
 impl Output {
@@ -149,7 +150,7 @@ impl Output {
     }
 
     fn piped(&self) -> usize {
-        self.pipe.as_ref().map_or(0, Pipe::len)
+        self.pipe.as_deref().map_or(0, Pipe::len)
     }
 
     pub(crate) fn has_pipe(&self) -> bool {
@@ -159,14 +160,14 @@ impl Output {
     /// Where bytes are put that nobody sees; `pipe` is taken if there is none yet.
     pub(crate) fn pipe(&mut self, pipe: impl FnOnce() -> Option<Pipe>) -> Option<&mut Pipe> {
         if self.pipe.is_none() {
-            self.pipe = pipe();
+            self.pipe = pipe().map(Box::new);
         }
-        self.pipe.as_mut()
+        self.pipe.as_deref_mut()
     }
 
     /// The pipe, once it is not needed any more.
     pub(crate) fn take_pipe(&mut self) -> Option<Pipe> {
-        self.pipe.take()
+        self.pipe.take().map(|pipe| *pipe)
     }
 
     /// Where an encoder appends.
